@@ -1,0 +1,151 @@
+"""The whole pipeline: read -> cut -> key -> sketch -> match -> judge -> write."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from dedup.config import Config
+from dedup.formats import Inputs, Outputs, jsonl, open_inputs
+from dedup.formats.write import Writer
+from dedup.judge.evidence import gather
+from dedup.judge.judge import judge_repeats, judge_residue
+from dedup.match.groups import group, without
+from dedup.match.order import keeping_order, rank_of
+from dedup.match.stories import find_stories
+from dedup.records import Counts, Record
+from dedup.report import summary
+from dedup.result import Result
+from dedup.text import lexicon
+from dedup.text.corpus import build
+
+COPY_SHARE = 0.8  # records that share this much are copies of one, and count once as evidence
+STORY_SHARE = 0.5  # records that share this much tell one story
+
+Source: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any]"
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Told a stage's name, how far it is, and how far it goes (bytes)."""
+
+
+def clean(
+    sources: Source | Iterable[Source],
+    out: str | os.PathLike[str] | None = None,
+    *,
+    removed: str | os.PathLike[str] | None = None,
+    stats: str | os.PathLike[str] | None = None,
+    discard: bool = False,
+    config: Config | None = None,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Result:
+    """Clean dumps of news: say each thing once, take page residue out, record every removal.
+
+    Args:
+        sources: paths of files or folders, globs, or records as dicts.
+        out: where the cleaned records go (JSON lines; the other files beside it). Without it the
+            result holds them in memory.
+        removed: where the removals go, if not beside `out`.
+        stats: where all counts go as JSON.
+        discard: keep nothing but the counts and groups (a dry run).
+        config: all settings; or give single ones by name: `clean(p, threshold=0.8)`.
+        progress: called now and then.
+
+    Returns:
+        A `Result`: iterate over it for the cleaned records.
+
+    Raises:
+        DedupError: an input, output or setting cannot be used; nothing was written.
+    """
+    config = config or Config(**settings)
+    if isinstance(sources, (str, os.PathLike, Mapping)):
+        sources = [sources]
+    inputs = open_inputs(sources, config)
+    outputs = Outputs(
+        *(None if path is None else os.fspath(path) for path in (out, removed, stats))
+    )
+    outputs.check(item.path for item in inputs.inputs if item.path)
+    with outputs:
+        return run(inputs, _Sink(outputs, discard), config, progress)
+
+
+def run(inputs: Inputs, sink: _Sink, config: Config, progress: Progress | None) -> Result:
+    """Hand the data from stage to stage."""
+    words = lexicon.load()
+    counts = Counts()
+    corpus = build(_read(inputs, counts, sink, progress), words)
+    rank = rank_of(corpus, config.keep)
+    order = keeping_order(corpus, rank)
+    groups = group(corpus.blocks, order, config)
+    counts.capped = groups.capped
+    # Residue is told by how many stories it stands in, stories by what is left without residue:
+    # the first round takes only copies for one story.
+    residue, share = np.zeros(corpus.n, dtype=np.bool_), COPY_SHARE
+    for _ in range(2):
+        stories = find_stories(corpus, groups, rank, residue, share)
+        evidence = gather(corpus, groups, stories, words)
+        verdicts = judge_residue(corpus, evidence, words)
+        residue, share = verdicts.residue(), STORY_SHARE
+    groups = without(corpus.blocks, groups, residue, order, config)
+    judge_repeats(corpus, groups, evidence, verdicts, config)
+    writer = Writer(corpus, stories, evidence, verdicts, config, counts)
+    writer.write(_reread(inputs, progress), sink.put)
+    sink.put("stats", summary.stats(counts, inputs.fields))
+    return Result(counts, dict(inputs.fields), corpus, groups, sink.lines, sink.paths)
+
+
+def warm_up() -> None:
+    """Load the compiled kernels, or compile them, on a few words."""
+    words = "كتب عمر رسالة طويلة إلى أهل القرية عن موسم الزيتون وسوق السبت".split()
+    first, second = " ".join(words), " ".join([*words, "الجديد"])
+    clean([{"text": f"{first}.\nموسم الزيتون\n{second}."}])
+
+
+def _read(
+    inputs: Inputs, counts: Counts, sink: _Sink, progress: Progress | None
+) -> Iterator[Record]:
+    """The records; lines that are none are set aside."""
+    for row in inputs.read(_tell(progress, "reading", inputs.size)):
+        if isinstance(row, Record):
+            yield row
+        else:
+            counts.reject(f"{row.file}:{row.line}: {row.rule}")
+            sink.put("rejected", jsonl.rejected_row(row))
+
+
+def _reread(inputs: Inputs, progress: Progress | None) -> Iterator[Record]:
+    for row in inputs.read(_tell(progress, "writing", inputs.size)):
+        if isinstance(row, Record):
+            yield row
+
+
+def _tell(progress: Progress | None, stage: str, total: int) -> Callable[[int], None] | None:
+    if progress is None:
+        return None
+    done = 0
+
+    def tell(more: int) -> None:
+        nonlocal done
+        done += more
+        progress(stage, done, total)
+
+    return tell
+
+
+class _Sink:
+    """Where lines go: to the files, into memory when there are none, or nowhere."""
+
+    def __init__(self, outputs: Outputs, discard: bool) -> None:
+        self._outputs = outputs
+        self.paths = outputs.paths
+        self.lines: dict[str, list[bytes]] = {}
+        self._keep = not discard and not outputs.writes
+        self._write = not discard and outputs.writes
+
+    def put(self, name: str, line: bytes) -> None:
+        if self._write:
+            self._outputs.write(name, line)
+        elif self._keep:
+            self.lines.setdefault(name, []).append(line)

@@ -1,0 +1,221 @@
+"""The command line. Nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from dedup import __version__
+from dedup.config import Config, flag_of
+from dedup.errors import DedupError
+
+if TYPE_CHECKING:
+    from dedup.result import Result
+
+PATIENCE = 1.0  # seconds before a silent start-up is explained
+
+EXAMPLES = """\
+examples:
+  dedup clean dump.jsonl -o clean.jsonl          files, folders, globs, or - for standard input
+  dedup clean 'scraped/*.jsonl.gz' -o clean.jsonl --keep longest
+  dedup clean dump.txt -o clean.jsonl --dry-run  look before anything is written
+  dedup restore clean.jsonl -o original.jsonl    nothing is ever lost
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code: 0 done, 2 usage, configuration or input error."""
+    arguments = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+        return code
+    except DedupError as error:
+        print(f"dedup: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # Whoever read our output has enough; keep Python from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("dedup: interrupted; nothing was written", file=sys.stderr)
+        return 130
+
+
+def _stop(number: int, frame: object) -> None:
+    """A request to end ends the run as an interrupt does: no half files stay behind."""
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dedup",
+        description="Clean dumps of scraped Arabic news: each thing said once, nothing else lost.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"dedup {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    clean = commands.add_parser(
+        "clean",
+        help="remove repetitions and page residue, and record every removal",
+        description="Clean dumps: JSON lines (.jsonl, .ndjson) or raw text (.txt), "
+        "plain, .gz or .zst; files, folders, globs, or - for standard input.",
+    )
+    clean.add_argument("inputs", nargs="+", metavar="IN", help="file, folder, glob, or -")
+    clean.add_argument("-o", "--out", metavar="OUT", help="cleaned records; - for standard output")
+    clean.add_argument("--removed", metavar="PATH", help="removals; by default OUT.removed.jsonl")
+    clean.add_argument("--stats", metavar="PATH", help="write all counts as JSON")
+    clean.add_argument("--dry-run", action="store_true", help="only tell what would be done")
+    _add_verbosity(clean)
+    settings = clean.add_argument_group("settings")
+    for setting in fields(Config):
+        _add_setting(settings, setting.name, setting.default, dict(setting.metadata))
+    clean.set_defaults(run=_clean)
+
+    restore = commands.add_parser(
+        "restore",
+        help="put the removed spans back: the original records, to the character",
+        description="Restore what 'dedup clean' was given, from what it wrote.",
+    )
+    restore.add_argument("cleaned", metavar="CLEAN", help="what 'dedup clean' wrote")
+    restore.add_argument("-o", "--out", metavar="OUT", default="-", help="by default -")
+    restore.add_argument("--removed", metavar="PATH", help="removals, if not beside CLEAN")
+    restore.add_argument("--text-field", default="", metavar="NAME", help="field of the text")
+    _add_verbosity(restore)
+    restore.set_defaults(run=_restore)
+    return parser
+
+
+def _add_verbosity(parser: argparse.ArgumentParser) -> None:
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary")
+    how.add_argument("-v", "--verbose", action="store_true", help="say more")
+
+
+def _add_setting(group: Any, name: str, default: Any, meta: dict[str, Any]) -> None:
+    flag, text = flag_of(name), meta["help"].replace("%", "%%")
+    if isinstance(default, bool):
+        group.add_argument(flag, action="store_true", help=text)
+        return
+    shown = f" (default: {default})" if default != "" else ""
+    group.add_argument(
+        flag,
+        type=type(default),
+        choices=meta["choices"] or None,
+        default=default,
+        metavar=meta["metavar"] or None,
+        help=text + shown,
+    )
+
+
+def _clean(arguments: argparse.Namespace) -> int:
+    from dedup.errors import InputError  # noqa: PLC0415
+
+    if not arguments.out and not arguments.dry_run:
+        raise InputError("say where to write: -o OUT.jsonl (or look first with --dry-run)")
+    config = Config(**{setting.name: getattr(arguments, setting.name) for setting in fields(Config)})
+    begun = time.monotonic()
+    quiet = arguments.quiet
+    with _Patience(quiet):
+        from dedup.clean import clean, warm_up  # noqa: PLC0415
+        from dedup.report import summary  # noqa: PLC0415
+
+        warm_up()
+    with _Bar(shown=not quiet and sys.stderr.isatty()) as bar:
+        result = clean(
+            arguments.inputs,
+            None if arguments.dry_run else arguments.out,
+            removed=arguments.removed,
+            stats=arguments.stats,
+            discard=arguments.dry_run,
+            config=config,
+            progress=bar.tell if bar.shown else None,
+        )
+    if not quiet:
+        seconds = time.monotonic() - begun
+        print(summary.summary(result.counts, result.fields, result.paths, seconds), file=sys.stderr)
+        _say_more(arguments, result)
+    return 0
+
+
+def _say_more(arguments: argparse.Namespace, result: Result) -> None:
+    if arguments.dry_run:
+        print("dry run  nothing was written", file=sys.stderr)
+    elif arguments.out == "-" and not arguments.removed:
+        print("note     removals were not kept; name a file with --removed PATH", file=sys.stderr)
+    if arguments.verbose:
+        for place in list(result.groups)[:20]:
+            print(f"group    {len(place)} x {place[0].id} [{place[0].start}:{place[0].end}]",
+                  file=sys.stderr)  # fmt: skip
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    from dedup.restore import restore  # noqa: PLC0415
+
+    count = restore(
+        arguments.cleaned,
+        arguments.out,
+        removed=arguments.removed,
+        config=Config(text_field=arguments.text_field),
+    )
+    if not arguments.quiet:
+        print(f"restored {count:,} records", file=sys.stderr)
+    return 0
+
+
+class _Patience:
+    """Says what a slow start is waiting for: compilation, once for each machine."""
+
+    def __init__(self, quiet: bool) -> None:
+        self._timer = threading.Timer(PATIENCE, self._explain)
+        self._timer.daemon = True
+        self._quiet = quiet
+
+    def _explain(self) -> None:
+        print("dedup: compiling for this machine, once; later runs start at once", file=sys.stderr)
+
+    def __enter__(self) -> None:
+        if not self._quiet:
+            self._timer.start()
+
+    def __exit__(self, *exception: object) -> None:
+        self._timer.cancel()
+
+
+class _Bar:
+    """A progress bar that follows the stages; nothing when it is not shown."""
+
+    def __init__(self, shown: bool) -> None:
+        self.shown = shown
+        self._bar: Any = None
+        self._stage = ""
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def tell(self, stage: str, done: int, total: int) -> None:
+        """A stage has come so far."""
+        if stage != self._stage:
+            from tqdm import tqdm  # noqa: PLC0415
+
+            self._close()
+            self._stage = stage
+            self._bar = tqdm(total=total, desc=stage, unit="B", unit_scale=True, leave=False)
+        self._bar.update(done - self._bar.n)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __exit__(self, *exception: object) -> None:
+        self._close()

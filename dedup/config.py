@@ -1,0 +1,120 @@
+"""The one place where a setting has its name, default, range and help.
+
+Flags, the Python API and the docs derive from `Config`; nothing restates a default.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any
+
+from dedup.errors import ConfigError
+
+
+def _setting(
+    default: Any,
+    help: str,
+    *,
+    choices: tuple[str, ...] = (),
+    low: float | None = None,
+    high: float | None = None,
+    metavar: str = "",
+) -> Any:
+    return field(
+        default=default,
+        metadata={
+            "help": help,
+            "choices": choices,
+            "low": low,
+            "high": high,
+            "metavar": metavar,
+        },
+    )
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that decides which bytes come out.
+
+    Raises:
+        ConfigError: a value lies outside its range or choices.
+    """
+
+    threshold: float = _setting(
+        0.7,
+        "blocks whose shingle sets have at least this Jaccard similarity say the same",
+        low=0.3,
+        high=1.0,
+        metavar="J",
+    )
+    shingle: int = _setting(3, "tokens in a shingle (w)", low=1, high=9, metavar="W")
+    num_perm: int = _setting(128, "MinHash permutations", low=16, high=1024, metavar="N")
+    seed: int = _setting(1, "seed of the MinHash permutations", low=0, high=2**32 - 1, metavar="N")
+    false_negative_weight: float = _setting(
+        0.98,
+        "how much a missed pair weighs against a needless comparison when bands are chosen",
+        low=0.5,
+        high=0.9999,
+        metavar="X",
+    )
+    max_candidates: int = _setting(
+        1000,
+        "comparisons for one block at most; how often that cuts something short is reported",
+        low=1,
+        high=10**9,
+        metavar="N",
+    )
+    keep: str = _setting(
+        "first",
+        "which copy stays: the first in input order, the one of the longest record, "
+        "or of the earliest date",
+        choices=("first", "longest", "earliest"),
+    )
+    extend: float = _setting(
+        0.2,
+        "lowest similarity at which a reworded block joins the passage of its matched neighbours",
+        low=0.0,
+        high=1.0,
+        metavar="J",
+    )
+    id_field: str = _setting("", "field that holds the id", metavar="NAME")
+    text_field: str = _setting("", "field that holds the text", metavar="NAME")
+    title_field: str = _setting("", "field that holds the headline", metavar="NAME")
+    abstract_field: str = _setting("", "field that holds the abstract", metavar="NAME")
+    url_field: str = _setting("", "field that holds the address", metavar="NAME")
+    date_field: str = _setting("", "field that holds the date", metavar="NAME")
+    source_field: str = _setting("", "field that holds the outlet", metavar="NAME")
+    keep_empty: bool = _setting(False, "keep records with nothing left in place, with an empty text")
+    on_error: str = _setting(
+        "skip",
+        "a record that cannot be read: set it aside and go on, or stop",
+        choices=("skip", "fail"),
+    )
+
+    def __post_init__(self) -> None:
+        for setting in fields(self):
+            _check(setting, getattr(self, setting.name))
+
+
+def flag_of(name: str) -> str:
+    """The command-line flag of a setting."""
+    return "--" + name.replace("_", "-")
+
+
+def _check(setting: Field[Any], value: Any) -> None:
+    flag, meta = flag_of(setting.name), setting.metadata
+    default = setting.default
+    if default is MISSING:  # pragma: no cover - every setting has a default
+        raise ConfigError(f"{flag}: no default")
+    right = isinstance(value, type(default)) or (
+        isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool)
+    )
+    if not right or (isinstance(value, bool) and not isinstance(default, bool)):
+        raise ConfigError(
+            f"{flag}: {value!r} is not a {type(default).__name__}; the default is {default!r}"
+        )
+    if meta["choices"] and value not in meta["choices"]:
+        raise ConfigError(f"{flag}: {value!r} is not one of {', '.join(meta['choices'])}")
+    low, high = meta["low"], meta["high"]
+    if low is not None and not low <= value <= high:
+        raise ConfigError(f"{flag}: {value!r} is not between {low} and {high}; try {default}")

@@ -1,0 +1,39 @@
+"""What can go wrong, told in one line each.
+
+    DedupError            anything the program reports instead of a traceback
+    |-- ConfigError       a setting that cannot be
+    |-- InputError        an input that cannot be read at all
+    `-- RecordError       one record that cannot be read; the run may go on without it
+
+Every message names the place, the rule, the value seen and what to try.
+"""
+
+from __future__ import annotations
+
+
+class DedupError(Exception):
+    """Base of all errors that the program reports in one line (exit code 2)."""
+
+
+class ConfigError(DedupError):
+    """A setting has a value that cannot be."""
+
+
+class InputError(DedupError):
+    """An input, or the output, cannot be opened, read or written at all."""
+
+
+class RecordError(DedupError):
+    """One record cannot be read.
+
+    Attributes:
+        file: name of the input file as given.
+        line: 1-based line in it.
+        rule: what is wrong, in a few words, with the value seen.
+    """
+
+    def __init__(self, file: str, line: int, rule: str) -> None:
+        super().__init__(f"{file}:{line}: {rule}")
+        self.file = file
+        self.line = line
+        self.rule = rule

@@ -1,0 +1,113 @@
+"""What a cleaned record, a removal and a dropped record look like as JSON lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+
+from dedup.formats.jsonl import with_struct, with_text
+from dedup.records import Record, Removal
+
+# A line that shows nothing yet holds something: what an embedded widget leaves behind.
+_INVISIBLE = re.compile(
+    r"(?<=[\n\r\u2028\u2029])[ \t]*"
+    r"[\xa0\xad\u061c\u1680\u2000-\u200f\u202a-\u202f\u205f-\u2069\u3000\ufeff]"
+)
+
+
+def spans(
+    text: str, blocks: Sequence[tuple[int, int]], kinds: Sequence[str], first_block: int
+) -> list[Removal]:
+    """The spans of a text that go.
+
+    Args:
+        text: the record's original text.
+        blocks: (start, end) of its blocks, in order.
+        kinds: the kind that each block is removed as, "" for blocks that stay.
+        first_block: number of the first block in the whole run.
+
+    Returns:
+        Spans in order that do not overlap. One begins at a removed block's first character and
+        takes the white space behind it; white space left at either end, and invisible lines
+        between blocks that stay, are spans of kind "blank".
+    """
+    found: list[Removal] = []
+    last = len(blocks) - 1
+    kept = [k for k, kind in enumerate(kinds) if not kind]
+    anything = len(kept) < len(blocks)
+    if anything and blocks[0][0] > 0 and (not kept or kept[0] > 0):
+        found.append(Removal(0, blocks[0][0], "blank", -1))
+    for k, kind in enumerate(kinds):
+        end = blocks[k + 1][0] if k < last else len(text)
+        if kind:
+            found.append(Removal(blocks[k][0], end, kind, first_block + k))
+        elif kept[-1] == k and anything:
+            if end > blocks[k][1]:
+                found.append(Removal(blocks[k][1], end, "blank", -1))
+        elif end - blocks[k][1] > 1 and (residue := _INVISIBLE.search(text, blocks[k][1], end)):
+            found.append(Removal(residue.start(), end, "blank", -1))
+    return found
+
+
+def cut(text: str, removals: Sequence[Removal]) -> str:
+    """The text without the removed spans."""
+    parts, at = [], 0
+    for removal in removals:
+        parts.append(text[at : removal.start])
+        at = removal.end
+    parts.append(text[at:])
+    return "".join(parts)
+
+
+def removal_lines(record: Record, removals: Sequence[Removal]) -> Iterator[int]:
+    """The 1-based line of the input file that each removal begins on.
+
+    White space that begins behind a block that stays counts from the first line it takes whole.
+    """
+    line, at = 0, 0
+    for removal in removals:
+        if not record.lines:
+            yield record.line
+            continue
+        line += record.text.count("\n", at, removal.start)
+        at = removal.start
+        inside = at > 0 and record.text[at - 1] != "\n"
+        whole = line + (inside and "\n" in record.text[at : removal.end])
+        yield record.lines[min(whole, len(record.lines) - 1)]
+
+
+def removal_row(
+    record: Record,
+    removal: Removal,
+    line: int,
+    similarity: float | None,
+    match: tuple[str, int, int] | None,
+    evidence: dict[str, Any],
+) -> bytes:
+    """One line of OUT.removed.jsonl."""
+    return orjson.dumps(
+        {
+            "id": record.id,
+            "source": record.source,
+            "line": line,
+            "start": removal.start,
+            "end": removal.end,
+            "text": record.text[removal.start : removal.end],
+            "kind": removal.kind,
+            "similarity": similarity,
+            "match": match and {"id": match[0], "start": match[1], "end": match[2]},
+            "evidence": evidence,
+        },
+        option=orjson.OPT_APPEND_NEWLINE,
+    )
+
+
+def record_row(record: Record, removals: Sequence[Removal], struct: dict[str, Any]) -> bytes:
+    """One line of OUT.jsonl or OUT.dropped.jsonl."""
+    added = orjson.dumps(struct)
+    if not removals and not record.lines:
+        return with_struct(record, added)
+    return with_text(record, cut(record.text, removals), added)

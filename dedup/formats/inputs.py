@@ -1,0 +1,274 @@
+"""Finding inputs: files, folders, globs, standard input; plain, .gz, .zst."""
+
+from __future__ import annotations
+
+import glob
+import gzip
+import io
+import os
+import sys
+import tempfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+import orjson
+
+from dedup.config import Config
+from dedup.errors import InputError, RecordError
+from dedup.formats import jsonl, text
+from dedup.formats.jsonl import Fields
+from dedup.records import Record, Rejected
+
+Reader: TypeAlias = Callable[
+    [Iterator[bytes], str, Config, Fields], Iterator[Record | Rejected]
+]
+READERS: dict[str, Reader] = {
+    ".jsonl": jsonl.read,
+    ".ndjson": jsonl.read,
+    ".txt": text.read,
+}
+PACKED = (".gz", ".zst")
+KNOWN = f"{', '.join(READERS)} (plain, {', '.join(PACKED)})"
+
+
+@dataclass(slots=True)
+class Input:
+    """One input that can be read any number of times.
+
+    Attributes:
+        name: as the user named it; "stdin" for standard input.
+        open: gives its bytes from the start.
+        reader: makes records of its lines.
+        size: bytes on disk, 0 if unknown.
+    """
+
+    name: str
+    open: Callable[[], IO[bytes]]
+    reader: Reader
+    size: int = 0
+    path: Path | None = None
+
+
+@dataclass(slots=True)
+class Inputs:
+    """All inputs of a run, in order.
+
+    Attributes:
+        inputs: the inputs.
+        config: field names and what to do about lines that are no records.
+        fields: how often each field name served for each meaning, of the last reading.
+    """
+
+    inputs: list[Input]
+    config: Config
+    fields: Fields = field(default_factory=Fields)
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(item.size for item in self.inputs)
+
+    def read(self, progress: Callable[[int], None] | None = None) -> Iterator[Record | Rejected]:
+        """All records and all lines that are none, in order.
+
+        Args:
+            progress: told the number of bytes read since the last call.
+
+        Raises:
+            RecordError: a line is no record and `on_error` is "fail".
+            InputError: an input cannot be read.
+        """
+        self.fields.clear()
+        for item in self.inputs:
+            with _reading(item), item.open() as file:
+                for row in item.reader(_lines(file, progress), item.name, self.config, self.fields):
+                    if isinstance(row, Rejected) and self.config.on_error == "fail":
+                        raise RecordError(row.file, row.line, row.rule)
+                    yield row
+
+
+class _reading:
+    """Tells what the system says about an input in one line."""
+
+    def __init__(self, item: Input) -> None:
+        self._item = item
+        self._before = self._stamp()
+
+    def _stamp(self) -> tuple[int, int] | None:
+        if self._item.path is None or not self._item.path.exists():
+            return None
+        stat = self._item.path.stat()
+        return stat.st_size, stat.st_mtime_ns
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: Any) -> None:
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            raise InputError(f"{self._item.name}: {error.strerror or error}") from error
+        if error is None and self._stamp() != self._before:
+            raise InputError(
+                f"{self._item.name}: the file changed while it was read; "
+                "clean a copy, or wait until its writer is done"
+            )
+
+
+def _lines(file: IO[bytes], progress: Callable[[int], None] | None) -> Iterator[bytes]:
+    """Lines by \\n alone."""
+    if progress is None:
+        yield from file
+        return
+    seen = 0
+    for line in file:
+        yield line
+        seen += len(line)
+        if seen > 1 << 20:
+            progress(seen)
+            seen = 0
+    progress(seen)
+
+
+def open_inputs(
+    sources: Iterable[str | os.PathLike[str] | Mapping[str, Any]], config: Config
+) -> Inputs:
+    """Find the inputs behind names, folders, globs and '-', or take records as they are.
+
+    Raises:
+        InputError: one is missing, unreadable or of an unknown kind, or there is none.
+    """
+    items: list[Input] = []
+    rows: list[Mapping[str, Any]] = []
+    seen: set[str] = set()
+    for source in sources:
+        if isinstance(source, Mapping):
+            rows.append(source)
+            continue
+        for item in _find(os.fspath(source)):
+            real = os.path.realpath(item.path) if item.path else item.name
+            if real not in seen:
+                seen.add(real)
+                items.append(item)
+    if rows:
+        if items:
+            raise InputError("records and file names cannot be mixed in one call")
+        items.append(_from_rows(rows))
+    return Inputs(items, config)
+
+
+def _from_rows(rows: list[Mapping[str, Any]]) -> Input:
+    data = b"".join(orjson.dumps(dict(row), option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+    return Input("records", lambda: io.BytesIO(data), jsonl.read, len(data))
+
+
+def _find(name: str) -> Iterator[Input]:
+    if name == "-":
+        yield _standard_input()
+        return
+    path = Path(name)
+    if path.is_dir():
+        found = sorted(p for p in path.rglob("*") if p.is_file() and _kind(p) in READERS)
+        if not found:
+            raise InputError(f"{name}: no input in this folder; dedup reads {KNOWN}")
+        yield from map(_file, found)
+    elif path.exists():
+        yield _file(path)
+    elif glob.has_magic(name):
+        paths = [Path(p) for p in sorted(glob.glob(name, recursive=True))]
+        found = [p for p in paths if p.is_file() and _kind(p) in READERS]
+        if not found:
+            raise InputError(f"{name}: no input matches; dedup reads {KNOWN}")
+        yield from map(_file, found)
+    else:
+        raise InputError(f"{name}: no such file or folder")
+
+
+def _kind(path: Path) -> str:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in PACKED:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def _file(path: Path) -> Input:
+    name, kind = str(path), _kind(path)
+    if kind not in READERS:
+        raise InputError(f"{name}: unknown kind of file {kind!r}; dedup reads {KNOWN}")
+    if path.is_file() and not os.access(path, os.R_OK):
+        raise InputError(f"{name}: not allowed to read this file")
+    return Input(name, lambda: _open(path), READERS[kind], path.stat().st_size, path)
+
+
+def _open(path: Path) -> IO[bytes]:
+    packing = path.suffix.lower()
+    if packing == ".gz":
+        return io.BufferedReader(_Torn(gzip.open(path, "rb"), (EOFError, zlib.error)))
+    if packing == ".zst":
+        try:
+            import zstandard  # noqa: PLC0415 - optional
+        except ImportError as error:
+            raise InputError(
+                f"{path}: reading .zst needs zstandard; try: pip install 'newsdedup[zstd]'"
+            ) from error
+        reader = zstandard.ZstdDecompressor().stream_reader(
+            path.open("rb"), read_across_frames=True, closefd=True
+        )
+        return io.BufferedReader(_Torn(reader, (zstandard.ZstdError,)))
+    return path.open("rb")
+
+
+class _Torn(io.RawIOBase):
+    """A decompressor whose data may be cut off: it then ends in a line that says so."""
+
+    MARK = b"\n\0cut off\n"
+
+    def __init__(self, inner: Any, errors: tuple[type[Exception], ...]) -> None:
+        self._inner = inner
+        self._errors = errors
+        self._rest = b""
+        self._ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._rest and not self._ended:
+            try:
+                self._rest = self._inner.read(len(buffer))
+                self._ended = not self._rest
+            except self._errors:
+                self._rest, self._ended = self.MARK, True
+        n = min(len(buffer), len(self._rest))
+        buffer[:n] = self._rest[:n]
+        self._rest = self._rest[n:]
+        return n
+
+    def close(self) -> None:
+        self._inner.close()
+        super().close()
+
+
+def _standard_input() -> Input:
+    """Standard input, kept in a temporary file since it is read twice; JSONL or a raw dump."""
+    spool = tempfile.TemporaryFile()
+    stream = sys.stdin.buffer
+    while chunk := stream.read(1 << 20):
+        spool.write(chunk)
+    size = spool.tell()
+    spool.seek(0)
+    start = spool.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
+
+    def again() -> IO[bytes]:
+        spool.seek(0)
+        return _Unclosed(spool)
+
+    return Input("stdin", again, jsonl.read if start[:1] == b"{" else text.read, size)
+
+
+class _Unclosed(io.BufferedReader):
+    """A view of a file that stays open when the view is closed."""
+
+    def __init__(self, file: Any) -> None:
+        super().__init__(io.FileIO(os.dup(file.fileno()), "rb"))

@@ -1,0 +1,145 @@
+"""Writing files that appear all at once or not at all."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from dedup.errors import InputError
+
+
+class Outputs:
+    """The files of one run: written under temporary names, renamed together when complete.
+
+    Args:
+        out: path of the cleaned records; "-" for standard output, None to write nothing.
+        removed: path of the removals; by default beside `out`.
+        stats: path of the counts.
+
+    The other files stand beside the removals: OUT.dropped.jsonl and OUT.rejected.jsonl, written
+    only when there is something to say; left-overs of an earlier run under these names go.
+    """
+
+    def __init__(
+        self, out: str | None, removed: str | None = None, stats: str | None = None
+    ) -> None:
+        self.paths: dict[str, Path] = {}
+        self._files: dict[str, IO[bytes]] = {}
+        self._temporary: dict[str, Path] = {}
+        self._to_stdout = out == "-"
+        if out and not self._to_stdout:
+            self.paths["clean"] = Path(out)
+        beside = Path(removed) if removed else None
+        if beside is None and "clean" in self.paths:
+            beside = sibling(self.paths["clean"], "removed")
+        if beside is not None:
+            stem = self.paths.get("clean", beside)
+            self.paths["removed"] = beside
+            self.paths["dropped"] = sibling(stem, "dropped")
+            self.paths["rejected"] = sibling(stem, "rejected")
+        if stats:
+            self.paths["stats"] = Path(stats)
+
+    @property
+    def writes(self) -> bool:
+        """Whether anything is written at all."""
+        return self._to_stdout or bool(self.paths)
+
+    def check(self, inputs: Iterable[Path]) -> None:
+        """Refuse to write over an input, or into a folder that is not there.
+
+        Raises:
+            InputError: one of the outputs is an input, or its folder is missing.
+        """
+        read = {os.path.realpath(path) for path in inputs}
+        for path in self.paths.values():
+            if os.path.realpath(path) in read:
+                raise InputError(f"{path}: is both input and output; write to another file")
+            if path.is_dir():
+                raise InputError(f"{path}: is a folder; name a file in it")
+            if not path.resolve().parent.is_dir():
+                raise InputError(f"{path}: its folder does not exist; make it first")
+
+    def __enter__(self) -> Outputs:
+        return self
+
+    def write(self, name: str, data: bytes) -> None:
+        """Append to one of "clean", "removed", "dropped", "rejected", "stats".
+
+        Raises:
+            InputError: the disk is full, or the file cannot be made.
+        """
+        if name == "clean" and self._to_stdout:
+            sys.stdout.buffer.write(data)
+        elif name in self.paths:
+            if name not in self._files:
+                self._open(name)
+            try:
+                self._files[name].write(data)
+            except OSError as error:
+                raise InputError(f"{self.paths[name]}: {error.strerror}") from error
+
+    def _open(self, name: str) -> None:
+        path = self.paths[name]
+        try:
+            handle, temporary = tempfile.mkstemp(
+                prefix=f".{path.name}.", suffix=".part", dir=path.resolve().parent
+            )
+        except OSError as error:
+            raise InputError(f"{path}: cannot write here: {error.strerror}") from error
+        self._temporary[name] = Path(temporary)
+        self._files[name] = os.fdopen(handle, "wb", buffering=1 << 20)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self._finish()
+        else:
+            self._discard()
+
+    def _finish(self) -> None:
+        if self._to_stdout:
+            sys.stdout.buffer.flush()
+        for name in ("clean", "removed"):
+            if name in self.paths and name not in self._files:
+                self._open(name)
+        try:
+            for file in self._files.values():
+                file.flush()
+                os.fsync(file.fileno())
+                file.close()
+        except OSError as error:
+            self._discard()
+            raise InputError(f"cannot write the output: {error.strerror}") from error
+        umask = os.umask(0)
+        os.umask(umask)
+        for name, temporary in self._temporary.items():
+            temporary.chmod(0o666 & ~umask)
+            temporary.replace(self.paths[name])
+        for name in ("dropped", "rejected"):
+            if name in self.paths and name not in self._files:
+                self.paths[name].unlink(missing_ok=True)
+
+    def _discard(self) -> None:
+        for file in self._files.values():
+            try:
+                file.close()
+            except OSError:
+                pass  # the disk is full: the file goes anyway
+        for temporary in self._temporary.values():
+            temporary.unlink(missing_ok=True)
+
+
+def sibling(path: Path, what: str) -> Path:
+    """OUT.jsonl -> OUT.<what>.jsonl."""
+    stem = path.name.removesuffix(".jsonl")
+    return path.with_name(f"{stem}.{what}.jsonl")

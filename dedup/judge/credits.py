@@ -1,0 +1,108 @@
+"""Credit lines and standing lines: what a source puts at the edges of its pages."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+
+from dedup.judge.evidence import EDGE_HEAD, EDGE_TAIL, Evidence
+from dedup.judge.verdicts import CREDIT, FOOTER, STANDING, Verdicts
+from dedup.records import I64, Bool
+from dedup.text import kernels
+from dedup.text.corpus import Corpus
+from dedup.text.lexicon import Lexicon
+
+AT_EDGE = 0.9  # share of a standing line's places that must be at the same edge
+CREDIT_TOKENS = 12
+SUPPORT = 3  # stories of a source that must share a template
+
+
+def judge_edges(
+    corpus: Corpus, evidence: Evidence, lexicon: Lexicon, verdicts: Verdicts
+) -> None:
+    """Mark furniture words, standing lines and credit lines."""
+    _footers(corpus, evidence, lexicon, verdicts)
+    standing = np.flatnonzero(_stands(evidence) & (verdicts.rule == 0))
+    credit = lexicon.begins(corpus.blocks, "credit")[: corpus.n]
+    verdicts.mark(standing[credit[standing] > 0], CREDIT)
+    verdicts.mark(standing, STANDING)
+    _templates(corpus, evidence, credit, verdicts)
+
+
+def _stands(evidence: Evidence) -> Bool:
+    """Lines that stand at the same edge of many different stories of their source.
+
+    A sentence of background that closes many stories on one matter stands there too: prose must
+    recur far more often than a line that is no sentence.
+    """
+    spread, records = evidence.spread, evidence.records
+    often = (
+        ((spread >= SUPPORT) & (4 * spread >= records))
+        | ((spread >= 5) & evidence.heading)
+        | (spread >= 12)
+    )
+    edge = (evidence.head >= AT_EDGE) | (evidence.tail >= AT_EDGE)
+    return np.asarray(often & edge & (evidence.length > 0))
+
+
+def _footers(
+    corpus: Corpus, evidence: Evidence, lexicon: Lexicon, verdicts: Verdicts
+) -> None:
+    """Lines of furniture words, and lines that begin with some and stand at the tail."""
+    footer, opening = (lexicon.begins(corpus.blocks, r)[: corpus.n] for r in ("footer", "opening"))
+    verdicts.mark(evidence.line & (footer > 0) & (footer == evidence.length), FOOTER)
+    embed = lexicon.begins(corpus.blocks, "embed")[: corpus.n]
+    verdicts.mark(evidence.line & (embed > 0), FOOTER)
+    late = (evidence.left < EDGE_TAIL) & (evidence.place > 0)
+    recurs = (evidence.spread >= 2) & (evidence.tail >= AT_EDGE)
+    last_and_loose = (evidence.left == 0) & evidence.line
+    verdicts.mark(late & (recurs | last_and_loose) & (opening > 0), FOOTER)
+
+
+def _templates(
+    corpus: Corpus, evidence: Evidence, credit: I64, verdicts: Verdicts
+) -> None:
+    """Credit lines with a varying slot: 'place - agency', '* from "paper"', 'this piece by ...'.
+
+    A template is the wording before or after the separating mark, or the words of the lexicon
+    that a line begins with; it counts where stories of the source share it at the same edge.
+    """
+    edge = (evidence.place < EDGE_HEAD) | (evidence.left < EDGE_TAIL - 1)
+    shape = corpus.blocks.shape[: corpus.n]
+    marked = (shape & (kernels.DASH | kernels.BULLET)) != 0
+    short = evidence.line & (evidence.length <= CREDIT_TOKENS)
+    bare = short & marked & (evidence.length <= CREDIT_TOKENS // 2) & ((shape & kernels.COLON) == 0)
+    shares: dict[tuple[int, ...], set[int]] = defaultdict(set)
+    wordings: dict[int, list[tuple[int, ...]]] = {}
+    record = corpus.record_of()
+    for b in np.flatnonzero(edge & (verdicts.rule == 0)).tolist():
+        known = int(credit[b])
+        if not bare[b] and not (short[b] and known) and known < 2:
+            continue
+        wordings[b] = [
+            (int(corpus.source[record[b]]), int(evidence.place[b] < EDGE_HEAD), *part)
+            for part in _wordings(corpus, b, known, bool(short[b]))
+        ]
+        for part in wordings[b]:
+            shares[part].add(int(record[b]))
+    found = []
+    for b, parts in wordings.items():
+        support = max(len(shares[part]) for part in parts)
+        named = evidence.place[b] == 0 and credit[b] > 1 and corpus.blocks.lead[b] == credit[b]
+        alone = named or (credit[b] and bare[b])
+        if support >= SUPPORT or alone:
+            found.append(b)
+    verdicts.mark(np.array(found, dtype=np.int64), CREDIT)
+
+
+def _wordings(corpus: Corpus, block: int, known: int, short: bool) -> list[tuple[int, ...]]:
+    pointer: I64 = corpus.blocks.pointer
+    tokens = tuple(corpus.blocks.tokens[pointer[block] : pointer[block + 1]].tolist())
+    lead = int(corpus.blocks.lead[block])
+    parts = [(0, *tokens)]
+    if known:
+        parts.append((1, *tokens[:known]))
+    if short and 0 < lead < len(tokens):
+        parts += [(1, *tokens[:lead]), (2, *tokens[lead:])]
+    return parts

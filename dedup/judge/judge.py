@@ -1,0 +1,87 @@
+"""Judging, in order: page residue first, then what is said elsewhere."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dedup.config import Config
+from dedup.judge.credits import judge_edges
+from dedup.judge.evidence import Evidence
+from dedup.judge.related import judge_headers, judge_links
+from dedup.judge.verdicts import EQUAL, KEPT, NEAR, PASSAGE, RULE_LINE, Verdicts
+from dedup.match.groups import Groups
+from dedup.match.stories import Passage, extend_passages
+from dedup.records import I64
+from dedup.text.corpus import Corpus
+from dedup.text.lexicon import Lexicon
+
+REPEAT_TOKENS = 8  # a shorter block that recurs is removed only within a passage
+
+
+def judge_residue(
+    corpus: Corpus, evidence: Evidence, lexicon: Lexicon
+) -> Verdicts:
+    """Tell what is part of the page from what is part of a story."""
+    verdicts = Verdicts.none(corpus)
+    headers = judge_headers(corpus, evidence, lexicon, verdicts)
+    judge_edges(corpus, evidence, lexicon, verdicts)
+    judge_links(corpus, evidence, headers, verdicts)
+    _lines_without_words(corpus, verdicts)
+    return verdicts
+
+
+def _lines_without_words(corpus: Corpus, verdicts: Verdicts) -> None:
+    """Rules of dashes and the like go with the residue they part from the text."""
+    record = corpus.record_of()
+    found = []
+    for b in np.flatnonzero(corpus.blocks.key[: corpus.n] == 0).tolist():
+        end = int(corpus.first[record[b] + 1])
+        rest = verdicts.rule[b + 1 : end]
+        if (rest != KEPT).all() and (rest.size or b > corpus.first[record[b]]):
+            found.append(b)
+    verdicts.mark(np.array(found, dtype=np.int64), RULE_LINE)
+
+
+def judge_repeats(
+    corpus: Corpus, groups: Groups, evidence: Evidence, verdicts: Verdicts, config: Config
+) -> None:
+    """Mark what is said elsewhere: verified matches, and reworded blocks of shared passages.
+
+    Args:
+        corpus: all records.
+        groups: of the blocks that are no residue.
+        evidence: of all blocks.
+        verdicts: marked in place.
+        config: `extend` and `shingle`.
+    """
+    n = corpus.n
+    residue = verdicts.residue()
+    keeper = groups.representative[:n]
+    repeats = (keeper != np.arange(n)) & (corpus.blocks.key[:n] != 0)
+    long = repeats & (evidence.length >= REPEAT_TOKENS)
+    shared = long | (repeats & _beside(corpus, keeper, long))
+    equal = corpus.blocks.key[:n] == corpus.blocks.key[keeper]
+    verdicts.mark(shared & equal, EQUAL)
+    verdicts.mark(shared & ~equal, NEAR)
+    verdicts.match[shared] = keeper[shared]
+    verdicts.similarity[shared] = groups.similarity[:n][shared]
+    kept = verdicts.rule == KEPT
+    passages: list[Passage] = extend_passages(corpus, groups, kept, residue, config)
+    for passage in passages:
+        verdicts.rule[passage.block] = PASSAGE
+        verdicts.match[passage.block] = passage.match
+        verdicts.similarity[passage.block] = passage.similarity
+        verdicts.contained[passage.block] = passage.contained
+
+
+def _beside(
+    corpus: Corpus, keeper: I64, sure: np.ndarray[tuple[int], np.dtype[np.bool_]]
+) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Blocks next to a sure repeat, whose keeper stands next to that repeat's keeper."""
+    record = corpus.record_of()
+    out = np.zeros(sure.size, dtype=np.bool_)
+    for step in (1, -1):
+        near = np.roll(np.arange(sure.size), -step)
+        same = (record[near] == record) & sure[near]
+        out |= same & (keeper[near] - keeper == step)
+    return out

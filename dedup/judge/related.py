@@ -1,0 +1,203 @@
+"""Links to other stories: headers, what stands below them, headlines of others, teasers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dedup.judge.evidence import Evidence
+from dedup.judge.verdicts import (
+    BELOW_HEADER,
+    HEADER,
+    HEADER_LINK,
+    HEADLINE_OF,
+    KEPT,
+    LONE_LINK,
+    REPEATED_LINK,
+    TEASER,
+    Verdicts,
+)
+from dedup.records import F64, I32, I64, Bool
+from dedup.text import kernels
+from dedup.text.corpus import Corpus
+from dedup.text.lexicon import Lexicon
+
+HEADLINE_TOKENS = 4  # fewer words equal a headline by chance
+LINK_TOKENS = 6  # a line that recurs between paragraphs is a link from this length on
+LINKS_BELOW = 12  # links below one header at most
+LONE_STEMS = 6  # a subheading seldom has as many meaningful stems
+MOST_STEMS = 15  # a headline seldom has more
+LONE_ECHO = 0.5  # of them at most this part stands in the next two paragraphs
+USUAL = 0.05  # what a source does in this part of the possible places it does as a habit
+LISTED = 3  # as many headings in a row, none of them a link for sure, are a list
+LOOSE = 0.4  # records with more headings than this part are lists or verse
+TEASER_ZONE = 8  # blocks from the end in which teasers stand
+TEASER_OVERLAP = 0.35  # of its words a teaser shares hardly more with the prose above it
+LEAD_TOKENS = 8
+
+
+def judge_links(corpus: Corpus, evidence: Evidence, headers: I64, verdicts: Verdicts) -> None:
+    """Mark links, the surest first.
+
+    Args:
+        corpus: all records.
+        evidence: of all blocks.
+        headers: int64; blocks that `judge_headers` found to stand over links.
+        verdicts: marked in place.
+    """
+    inside = evidence.heading & (evidence.place > 0)
+    headline = inside & (evidence.title_of >= 0) & (evidence.length >= HEADLINE_TOKENS)
+    verdicts.mark(headline, HEADLINE_OF)
+    verdicts.mark(inside & _repeated(corpus, evidence), REPEATED_LINK)
+    _below_headers(corpus, evidence, headers, verdicts)
+    verdicts.mark(_lone(corpus, evidence, verdicts), LONE_LINK)
+    verdicts.mark(_teasers(corpus, evidence, verdicts), TEASER)
+
+
+def judge_headers(
+    corpus: Corpus, evidence: Evidence, lexicon: Lexicon, verdicts: Verdicts
+) -> I64:
+    """Mark lines that are a header, or a header and its link; return the former (int64)."""
+    blocks = corpus.blocks
+    header, leadin = (lexicon.begins(blocks, r)[: corpus.n] for r in ("header", "leadin"))
+    phrase = np.maximum(header, leadin)
+    alone = evidence.line & (phrase > 0) & (phrase == evidence.length)
+    linked = (leadin > 0) | ((header > 0) & (header == blocks.lead[: corpus.n]))
+    verdicts.mark(alone, HEADER)
+    verdicts.mark(evidence.line & linked & (evidence.place > 0), HEADER_LINK)
+    return np.flatnonzero(alone)
+
+
+def _repeated(corpus: Corpus, evidence: Evidence) -> Bool:
+    """Headings that stand in several stories of their source, whatever prose follows them."""
+    shape = corpus.blocks.shape[: corpus.n]
+    announces = (shape & (kernels.COLON_END | kernels.DOTS_END)) != 0
+    device = (shape & (kernels.QUESTION | kernels.DOTS | kernels.COLON)) != 0
+    long = (evidence.length >= LINK_TOKENS) | ((evidence.length >= LINK_TOKENS - 1) & device)
+    foreign_to_prose = (evidence.echo <= 0.6) & ~evidence.passage
+    often = evidence.spread >= 4
+    return np.asarray((evidence.spread >= 2) & long & ~announces & (foreign_to_prose | often))
+
+
+def _below_headers(
+    corpus: Corpus, evidence: Evidence, headers: I64, verdicts: Verdicts
+) -> None:
+    """Mark the links below each header, up to where the prose goes on."""
+    record = corpus.record_of()
+    blocks = corpus.blocks
+    shape = blocks.shape
+    found: list[int] = []
+    for header in headers.tolist():
+        run = []
+        b = header + 1
+        while b < corpus.n and record[b] == record[header] and len(run) < LINKS_BELOW:
+            link_like = evidence.heading[b] or evidence.title_of[b] >= 0
+            if not link_like or corpus.fixed[b] or shape[b] & kernels.COLON_END:
+                break
+            run.append(b)
+            b += 1
+        prose_follows = b < corpus.n and record[b] == record[header]
+        # The last line before prose may be that prose's subheading.
+        if prose_follows and len(run) > 1 and verdicts.rule[run[-1]] == KEPT:
+            last = run[-1]
+            stems, echo = int(blocks.content[last]), int(blocks.echo_next[last])
+            if evidence.title_of[last] < 0 and (stems < LONE_STEMS and 2 * echo > stems):
+                run.pop()
+        found += run
+    verdicts.mark(np.array(found, dtype=np.int64), BELOW_HEADER)
+
+
+def _lone(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Bool:
+    """Headings that the prose after them does not take up, in sources known to drop links so."""
+    n = corpus.n
+    record = corpus.record_of()
+    source = corpus.source[record]
+    inside = evidence.heading & (evidence.place > 0) & (corpus.fixed == 0)
+    sure = inside & np.isin(verdicts.rule, (HEADLINE_OF, REPEATED_LINK, BELOW_HEADER))
+    sources = len(corpus.sources)
+    usual: F64 = np.bincount(source, weights=sure, minlength=sources) / np.maximum(
+        1, np.bincount(source, weights=inside, minlength=sources)
+    )
+    loose: F64 = np.bincount(record, weights=inside & ~sure, minlength=corpus.records) / np.diff(
+        corpus.first
+    ).clip(1)
+    content = corpus.blocks.content[:n].astype(np.int64)
+    echo = corpus.blocks.echo_next[:n].astype(np.int64)
+    shape = corpus.blocks.shape[:n]
+    unlike = (
+        kernels.COLON_END | kernels.DOTS_END | kernels.BULLET | kernels.NUMBERED
+    )  # announcements and items of lists
+    apart = (content >= LONE_STEMS) & (content <= MOST_STEMS) & (echo <= LONE_ECHO * content)
+    last = (evidence.left == 0) & (content >= HEADLINE_TOKENS) & (content <= MOST_STEMS)
+    strong = apart & (4 * echo <= content)
+    kept = evidence.heading & (verdicts.rule == KEPT)
+    return np.asarray(
+        inside
+        & ~_listed(record, kept, sure, strong)
+        & (apart | last)
+        & ((shape & unlike) == 0)
+        & (usual[source] >= USUAL)
+        & (loose[record] <= LOOSE)
+    )
+
+
+def _listed(record: I32, heading: Bool, sure: Bool, strong: Bool) -> Bool:
+    """Headings in a run of LISTED or more, none a link for sure, few alike one: items of a list."""
+    n = heading.size
+    line = heading | sure
+    begins = np.ones(n, dtype=np.bool_)
+    begins[1:] = (record[1:] != record[:-1]) | ~line[:-1] | ~line[1:]
+    run = np.cumsum(begins) - 1
+    length = np.bincount(run)
+    links = (np.bincount(run, weights=sure) > 0) | (
+        (length <= LISTED) & (2 * np.bincount(run, weights=strong) > length)
+    )
+    return np.asarray(heading & (length >= LISTED)[run] & ~links[run])
+
+
+def _teasers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> I64:
+    """Paragraphs about other stories at the end of a record: leads of others, many times over.
+
+    Form cannot tell them from the record's own prose. What can: they are other records' first
+    paragraphs, they have few words in common with what stands above them, and the source closes
+    many of its records so, mostly with the same number of them.
+    """
+    record = corpus.record_of()
+    zone = (evidence.left < TEASER_ZONE) & (evidence.place > 0) & (verdicts.rule == KEPT)
+    opens = (corpus.blocks.shape[: corpus.n] & kernels.WAW) == 0
+    hinted = zone & opens & (evidence.length >= LEAD_TOKENS) & (evidence.lead_of >= 0)
+    seeds: dict[int, list[int]] = {}
+    for b in np.flatnonzero(hinted).tolist():
+        r = int(record[b])
+        often = evidence.spread[b] >= 3 and evidence.tail[b] >= 0.5
+        if often or _overlap(corpus, b, r, seeds.get(r, [b])[0]) <= TEASER_OVERLAP:
+            seeds.setdefault(r, []).append(b)
+    closed = [r for r, found in seeds.items() if len(found) >= 2]
+    by_source: dict[int, list[int]] = {}
+    for r in closed:
+        by_source.setdefault(int(corpus.source[r]), []).append(r)
+    sizes = np.bincount(corpus.source, minlength=len(corpus.sources))
+    found = []
+    for source, records in by_source.items():
+        if len(records) < max(2, USUAL * sizes[source]):
+            continue
+        usual = int(np.median([corpus.first[r + 1] - seeds[r][0] for r in records]))
+        for r in records:
+            first, end = int(corpus.first[r]), int(corpus.first[r + 1])
+            start = seeds[r][0]
+            while (
+                end - start < usual
+                and start - 1 > first
+                and opens[start - 1]
+                and _overlap(corpus, start - 1, r, start - 1) <= TEASER_OVERLAP
+            ):
+                start -= 1
+            found += range(start, end)
+    return np.array(found, dtype=np.int64)
+
+
+def _overlap(corpus: Corpus, block: int, record: int, end: int) -> float:
+    """Share of a block's tokens that stand in its record's blocks before `end`."""
+    tokens, pointer = corpus.blocks.tokens, corpus.blocks.pointer
+    mine = np.unique(tokens[pointer[block] : pointer[block + 1]])
+    above = tokens[pointer[corpus.first[record]] : pointer[end]]
+    return float(np.isin(mine, above).mean()) if mine.size else 0.0

@@ -1,0 +1,60 @@
+"""Which copy stays: the order in which records may represent others."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+
+import numpy as np
+
+from dedup.records import I64
+from dedup.text.corpus import Corpus
+
+
+def rank_of(corpus: Corpus, keep: str) -> I64:
+    """int64[records]; the place of each record, 0 for the one that stays before all others."""
+    size = corpus.records
+    rank = np.empty(size, dtype=np.int64)
+    if keep == "longest":
+        tokens = np.add.reduceat(
+            np.append(corpus.blocks.length()[: corpus.n], 0), np.minimum(corpus.first[:-1], corpus.n)
+        )
+        tokens[corpus.first[1:] == corpus.first[:-1]] = 0
+        order = np.argsort(-tokens, kind="stable")
+    elif keep == "earliest":
+        times = [moment(date) for date in corpus.dates]
+        order = np.array(sorted(range(size), key=lambda r: (times[r] is None, times[r] or 0.0, r)))
+    else:
+        order = np.arange(size)
+    rank[order] = np.arange(size)
+    return rank
+
+
+def keeping_order(corpus: Corpus, rank: I64) -> I64:
+    """int64; all blocks, those that stay before others first; headlines and abstracts last."""
+    record = corpus.record_of()
+    texts = np.argsort(rank[record], kind="stable")
+    return np.concatenate((texts, np.arange(corpus.n, corpus.blocks.key.size)))
+
+
+def moment(date: str) -> float | None:
+    """Seconds since 1970 of a date as scrapers write it; None if it cannot be read.
+
+    ISO 8601, the dates of e-mail and RSS, and seconds or milliseconds since 1970 are read; a date
+    without a time zone is taken as UTC.
+    """
+    date = date.strip()
+    try:
+        number = float(date)
+        return number / 1000 if abs(number) > 1e11 else number
+    except ValueError:
+        pass
+    for read in (lambda d: datetime.fromisoformat(d.replace("Z", "+00:00")), parsedate_to_datetime):
+        try:
+            found = read(date)
+        except (ValueError, TypeError, IndexError):
+            continue
+        if found.tzinfo is None:
+            found = found.replace(tzinfo=timezone.utc)
+        return found.timestamp()
+    return None

@@ -1,0 +1,233 @@
+"""Stories: records that share matched blocks in the same order; and the passages they share.
+
+A story is a star as a group is: every record was measured against the one that leads it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from typing import NamedTuple
+
+import numpy as np
+
+from dedup.config import Config
+from dedup.match.groups import Groups
+from dedup.match.verify import ShingleSets, shingle_sets
+from dedup.records import Bool, F64, I64
+from dedup.text.blocks import Blocks
+from dedup.text.corpus import Corpus
+
+LEADERS = 6  # a record is measured against the foremost records that a group stands in
+LEAST_TOKENS = 20  # less than this in common makes no story
+GAP = 4  # blocks between two matched neighbours that may still be one passage
+CONTAINED = 0.75  # share of a reworded block's tokens that must stand in its counterpart
+
+
+class Passage(NamedTuple):
+    """A block taken into a passage below the threshold.
+
+    Attributes:
+        block: the block.
+        match: its counterpart.
+        similarity: Jaccard similarity of their shingle sets.
+        contained: share of the block's tokens that stand in the counterpart.
+        anchors: matched blocks of the passage around it.
+    """
+
+    block: int
+    match: int
+    similarity: float
+    contained: float
+    anchors: int
+
+
+def find_stories(corpus: Corpus, groups: Groups, rank: I64, out: Bool, share: float) -> I64:
+    """The leading record of each record's story.
+
+    Args:
+        corpus: all records.
+        groups: matched blocks.
+        rank: int64[records]; the order in which records may lead.
+        out: bool[n]; blocks that do not count, such as page residue.
+        share: least part of the shorter record's tokens that both share in the same order.
+
+    Returns:
+        int64[records]; the record itself where it leads or stands alone.
+    """
+    n = corpus.n
+    leader = np.arange(corpus.records, dtype=np.int64)
+    length = corpus.blocks.length()[:n]
+    blocks = np.flatnonzero(~out & (length > 0))
+    record = corpus.record_of()[blocks].astype(np.int64)
+    representative = groups.representative[blocks]
+    total = np.bincount(record, weights=length[blocks], minlength=corpus.records)
+
+    # One row for each group and record it stands in, the foremost records of a group first.
+    code = representative * corpus.records + rank[record]
+    _, at = np.unique(code, return_index=True)
+    group_of, member, weight = representative[at], record[at], length[blocks[at]]
+    begins = np.flatnonzero(np.append(True, group_of[1:] != group_of[:-1]))
+    place = np.arange(group_of.size) - np.repeat(begins, np.diff(np.append(begins, group_of.size)))
+    pairs = []
+    for k in range(LEADERS):
+        late = np.flatnonzero(place > k)
+        ahead = late - place[late] + k
+        pairs.append((member[ahead] * corpus.records + member[late], weight[late]))
+    codes, inverse = np.unique(np.concatenate([c for c, _ in pairs]), return_inverse=True)
+    shared = np.bincount(inverse, weights=np.concatenate([w for _, w in pairs]))
+    one, other = codes // corpus.records, codes % corpus.records
+    least = np.minimum(total[one], total[other])
+    close = np.flatnonzero((shared >= share * least) & (shared >= LEAST_TOKENS))
+
+    known: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for p in close[np.argsort(rank[other[close]], kind="stable")].tolist():
+        known[int(other[p])].append((p, int(one[p])))
+    for late_record in sorted(known, key=lambda r: int(rank[r])):
+        best = (0.0, 0)
+        for p, ahead_record in known[late_record]:
+            if leader[ahead_record] != ahead_record:
+                continue
+            in_order = _shared_in_order(corpus, groups, out, late_record, ahead_record)
+            part = in_order / float(least[p])
+            if part >= share and in_order >= LEAST_TOKENS:
+                best = max(best, (part, -ahead_record))
+        if best[0]:
+            leader[late_record] = -best[1]
+    return leader
+
+
+def _shared_in_order(corpus: Corpus, groups: Groups, out: Bool, one: int, other: int) -> int:
+    """Tokens of the blocks that two records share in the same order."""
+    pointer = corpus.blocks.pointer
+    anchors = _anchors(corpus, groups, out, one, other)
+    return int(sum(pointer[i + 1] - pointer[i] for i, _ in anchors))
+
+
+def _anchors(
+    corpus: Corpus, groups: Groups, out: Bool, one: int, other: int
+) -> list[tuple[int, int]]:
+    """Pairs of matched blocks (of `one`, of `other`), ascending on both sides: the most there are.
+
+    The longest ascending run is found by patience sorting.
+    """
+    places: dict[int, list[int]] = defaultdict(list)
+    for j in range(int(corpus.first[other]), int(corpus.first[other + 1])):
+        if not out[j] and corpus.blocks.key[j]:
+            places[int(groups.representative[j])].append(j)
+    tails: list[int] = []
+    ends: list[int] = []
+    chain: list[tuple[int, int, int]] = []
+    for i in range(int(corpus.first[one]), int(corpus.first[one + 1])):
+        if out[i]:
+            continue
+        for j in reversed(places.get(int(groups.representative[i]), ())):
+            at = bisect_left(tails, j)
+            chain.append((i, j, ends[at - 1] if at else -1))
+            if at == len(tails):
+                tails.append(j)
+                ends.append(len(chain) - 1)
+            else:
+                tails[at], ends[at] = j, len(chain) - 1
+    run = []
+    at = ends[-1] if ends else -1
+    while at >= 0:
+        i, j, at = chain[at]
+        run.append((i, j))
+    return run[::-1]
+
+
+def extend_passages(
+    corpus: Corpus, groups: Groups, kept: Bool, out: Bool, config: Config
+) -> list[Passage]:
+    """Seed and extend: reworded blocks between or next to matched neighbours of two records.
+
+    Args:
+        corpus: all records.
+        groups: matched blocks.
+        kept: bool[n]; blocks that stay so far; only these are taken, and only to match these.
+        out: bool[n]; page residue, which neither makes nor parts a passage.
+        config: `extend` is the least similarity.
+
+    Returns:
+        One row for each block taken, in block order.
+    """
+    record = corpus.record_of()
+    representative = groups.representative[: corpus.n]
+    mine = np.arange(corpus.n)
+    matched = np.flatnonzero((representative != mine) & (representative < corpus.n) & ~out)
+    partners: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    for i in matched.tolist():
+        if record[representative[i]] != record[i]:
+            partners[int(record[i])][int(record[representative[i]])] += 1
+    found: dict[int, Passage] = {}
+    for one in sorted(partners):
+        for other, shared in partners[one].items():
+            if shared >= 2:
+                anchors = _anchors(corpus, groups, out, one, other)
+                for passage in _extend(corpus, anchors, kept, out, one, other, config):
+                    best = found.get(passage.block)
+                    if best is None or passage.similarity > best.similarity:
+                        found[passage.block] = passage
+    taken = set(found)
+    return [found[b] for b in sorted(taken) if found[b].match not in taken]
+
+
+def _extend(
+    corpus: Corpus,
+    anchors: list[tuple[int, int]],
+    kept: Bool,
+    out: Bool,
+    one: int,
+    other: int,
+    config: Config,
+) -> list[Passage]:
+    mine = _sequence(corpus, out, one)
+    theirs = _sequence(corpus, out, other)
+    place = {b: k for k, b in enumerate(mine)}, {b: k for k, b in enumerate(theirs)}
+    runs = _runs([(place[0][i], place[1][j]) for i, j in anchors])
+    found = []
+    for run in runs:
+        if len(run) < 2:
+            continue
+        pairs = []
+        for (i, j), (next_i, next_j) in zip(run, run[1:], strict=False):
+            pairs += [(a, b) for a in range(i + 1, next_i) for b in range(j + 1, next_j)]
+        pairs += [(run[0][0] - 1, run[0][1] - 1), (run[-1][0] + 1, run[-1][1] + 1)]
+        taken: set[int] = set()
+        for a, b in pairs:
+            if not (0 <= a < len(mine) and 0 <= b < len(theirs)) or b in taken:
+                continue
+            block, match = mine[a], theirs[b]
+            if kept[block] and kept[match]:
+                similarity, contained = _alike(corpus.blocks, block, match, config.shingle)
+                if similarity >= config.extend and contained >= CONTAINED:
+                    taken.add(b)
+                    found.append(Passage(block, match, similarity, contained, len(run)))
+    return found
+
+
+def _runs(anchors: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
+    """Anchors split where more than GAP blocks lie between two of them, on either side."""
+    runs: list[list[tuple[int, int]]] = []
+    for i, j in anchors:
+        if runs and i - runs[-1][-1][0] <= GAP + 1 and j - runs[-1][-1][1] <= GAP + 1:
+            runs[-1].append((i, j))
+        else:
+            runs.append([(i, j)])
+    return runs
+
+
+def _sequence(corpus: Corpus, out: Bool, record: int) -> list[int]:
+    """The blocks of a record that count, in order."""
+    blocks = range(int(corpus.first[record]), int(corpus.first[record + 1]))
+    return [b for b in blocks if not out[b] and corpus.blocks.key[b]]
+
+
+def _alike(blocks: Blocks, one: int, other: int, shingle: int) -> tuple[float, float]:
+    """Jaccard similarity of two blocks, and the share of the first one's tokens in the other."""
+    which = np.array([one, other])
+    sets: ShingleSets = shingle_sets(blocks.tokens, blocks.pointer, which, shingle)
+    a, b = (blocks.tokens[blocks.pointer[k] : blocks.pointer[k + 1]] for k in (one, other))
+    contained: F64 = np.isin(a, b)
+    return sets.jaccard(0, 1), float(contained.mean())

@@ -1,0 +1,42 @@
+"""Exact comparison: LSH only proposes, shingle sets decide."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from dedup.match import kernels
+from dedup.records import I64, U32, U64
+
+
+class ShingleSets(NamedTuple):
+    """Sorted shingle hashes, each once.
+
+    Attributes:
+        pointer: int64[m + 1]; where each set begins.
+        hashes: uint64.
+    """
+
+    pointer: I64
+    hashes: U64
+
+    def jaccard(self, i: int, j: int) -> float:
+        """Similarity of sets i and j: |A and B| / |A or B|, 0 when both are empty."""
+        p = self.pointer
+        return float(kernels.jaccard(self.hashes, p[i], p[i + 1], p[j], p[j + 1], 0.0))
+
+
+def shingle_sets(tokens: U32, pointer: I64, which: I64, shingle: int) -> ShingleSets:
+    """The shingle sets of some blocks.
+
+    Args:
+        tokens: uint32; token hashes, block after block.
+        pointer: int64[n + 1]; where each block's tokens begin.
+        which: int64[m]; blocks.
+        shingle: tokens in a shingle; shorter blocks have an empty set.
+    """
+    out = np.empty(int((pointer[which + 1] - pointer[which]).sum()), dtype=np.uint64)
+    out_pointer = np.zeros(which.size + 1, dtype=np.int64)
+    total = kernels.shingle_sets(tokens, pointer, which, shingle, out_pointer, out)
+    return ShingleSets(out_pointer, out[:total].copy())

@@ -1,0 +1,145 @@
+"""What flows through the program: records, blocks as arrays, removals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+I32: TypeAlias = npt.NDArray[np.int32]
+I64: TypeAlias = npt.NDArray[np.int64]
+U8: TypeAlias = npt.NDArray[np.uint8]
+U16: TypeAlias = npt.NDArray[np.uint16]
+U32: TypeAlias = npt.NDArray[np.uint32]
+U64: TypeAlias = npt.NDArray[np.uint64]
+F64: TypeAlias = npt.NDArray[np.float64]
+Bool: TypeAlias = npt.NDArray[np.bool_]
+
+SHOWN = 5  # rejected lines that the summary shows
+KINDS = ("duplicate", "related", "byline", "boilerplate", "title", "blank")
+
+# The names a field goes by in the output of scrapers and extractors, the likeliest first.
+ALIASES: dict[str, tuple[str, ...]] = {
+    "id": ("id", "_id", "doc_id", "article_id", "uid"),
+    "text": ("text", "raw_text", "maintext", "article_text", "body", "content", "plaintext"),
+    "title": ("title", "headline", "article_title"),
+    "abstract": ("abstract", "description", "summary", "excerpt", "subtitle"),
+    "url": ("url", "link", "source_url", "canonical_link"),
+    "date": ("date", "date_publish", "publishing_date", "published_time", "timestamp"),
+    "source": ("source", "hostname", "source_domain", "publisher", "site"),
+}
+
+
+@dataclass(slots=True)
+class Record:
+    """One article as it came in.
+
+    Attributes:
+        id: its id, or "<file name>:<line>".
+        file: the input it came from, as named by the user.
+        line: 1-based line in it (of the headline, in a raw dump).
+        source: the outlet.
+        text: the text whose characters all offsets count.
+        title: its headline, "" if none.
+        abstract: its abstract, "" if none.
+        date: its date as a sortable string, "" if none.
+        head: kinds of the blocks that the text of a raw dump begins with ("title", "byline").
+        raw: the JSON object it came as; for a raw dump, the one it goes out as, its text empty.
+        text_field: where `raw` holds the text.
+        has_struct: whether `raw` holds a "dedup" field of an earlier run.
+        lines: for a record cut out of a raw dump, the line of the file that each line of its text
+            stands on; empty for others.
+    """
+
+    id: str
+    file: str
+    line: int
+    source: str
+    text: str
+    title: str = ""
+    abstract: str = ""
+    date: str = ""
+    head: tuple[str, ...] = ()
+    raw: bytes = b""
+    text_field: str = "text"
+    has_struct: bool = False
+    lines: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Rejected:
+    """A line that is no record.
+
+    Attributes:
+        file: the input it came from.
+        line: 1-based line in it.
+        rule: what is wrong and what to try.
+        raw: its bytes.
+    """
+
+    file: str
+    line: int
+    rule: str
+    raw: bytes = field(default=b"", repr=False)
+
+
+class Removal(NamedTuple):
+    """A span of a record's text that goes.
+
+    Attributes:
+        start: its first character in the record's original text.
+        end: the character after its last.
+        kind: one of `KINDS`.
+        block: the block it holds, -1 for white space.
+    """
+
+    start: int
+    end: int
+    kind: str
+    block: int
+
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a run read, removed and wrote.
+
+    Attributes:
+        records: records read.
+        blocks: blocks read.
+        chars: characters of their texts.
+        cleaned: records that lost something but not everything.
+        dropped: records with nothing left.
+        rejected: lines that are no records.
+        why_rejected: the first few of them: file:line, and what is wrong.
+        stories: stories told by more than one record.
+        retold: records that tell a story which another record leads.
+        kinds: blocks removed, by kind; spans of white space for "blank".
+        removed_chars: characters removed, by kind.
+        sources: (source -> [blocks, blocks removed]).
+        capped: blocks for which `max_candidates` cut the comparison short.
+        dumps: raw dumps by name, with their articles, headlines and credit lines.
+    """
+
+    records: int = 0
+    blocks: int = 0
+    chars: int = 0
+    cleaned: int = 0
+    dropped: int = 0
+    rejected: int = 0
+    why_rejected: list[str] = field(default_factory=list)
+    stories: int = 0
+    retold: int = 0
+    capped: int = 0
+    kinds: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    removed_chars: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
+    sources: dict[str, list[int]] = field(default_factory=dict)
+    dumps: dict[str, list[int]] = field(default_factory=dict)
+
+    def reject(self, why: str) -> None:
+        """Count a line that is no record."""
+        self.rejected += 1
+        if len(self.why_rejected) < SHOWN:
+            self.why_rejected.append(why)

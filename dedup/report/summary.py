@@ -1,0 +1,89 @@
+"""The summary on standard error, and the same in numbers for --stats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from dedup.records import ALIASES, Counts
+
+BAR = 24
+SOURCES = 12
+
+
+def summary(
+    counts: Counts, fields: dict[tuple[str, str], int], paths: dict[str, Path], seconds: float
+) -> str:
+    """What was understood, what went and where it is: some twenty lines."""
+    lines = [
+        f"read     {_n(counts.records, 'record')}, {_n(counts.blocks, 'block')}, "
+        f"{_n(len(counts.sources), 'source')}  ({seconds:.1f} s)"
+    ]
+    for name, (articles, titles, bylines) in counts.dumps.items():
+        lines.append(
+            f"dump     {name}: cut into {_n(articles, 'article')} by "
+            f"{_n(titles, 'headline')} and {_n(bylines, 'credit line')}"
+        )
+    if chosen := _mapping(fields, counts.records):
+        lines.append(f"fields   {chosen}")
+    lines.append("")
+    most = max([1, *counts.kinds.values()])
+    lines.append(f"removed  {'kind':<12} {'spans':>9} {'characters':>12}")
+    for kind, spans in counts.kinds.items():
+        if spans:
+            bar = "█" * max(1, round(BAR * spans / most))
+            lines.append(f"         {kind:<12} {spans:>9,} {counts.removed_chars[kind]:>12,}  {bar}")
+    gone = sum(counts.removed_chars.values())
+    share = 100 * gone / max(1, counts.chars)
+    lines.append(f"         {'all':<12} {sum(counts.kinds.values()):>9,} {gone:>12,}  {share:.1f} %")
+    if len(counts.sources) > 1:
+        lines += ["", *_sources(counts)]
+    lines += [
+        "",
+        f"records  {counts.records - counts.cleaned - counts.dropped:,} untouched, "
+        f"{counts.cleaned:,} cleaned, {counts.dropped:,} with nothing left",
+        f"stories  {counts.stories:,} told more than once, {_n(counts.retold, 'retelling')}",
+    ]
+    if counts.rejected:
+        lines.append(f"rejected {_n(counts.rejected, 'line')} that are no records")
+        lines += [f"         {why}" for why in counts.why_rejected]
+    if counts.capped:
+        lines.append(f"capped   {_n(counts.capped, 'block')} by --max-candidates")
+    lines += [f"wrote    {path}" for path in paths.values() if path.exists()]
+    return "\n".join(lines)
+
+
+def _mapping(fields: dict[tuple[str, str], int], records: int) -> str:
+    parts = []
+    for meaning in ALIASES:
+        names = sorted(((n, name) for (m, name), n in fields.items() if m == meaning), reverse=True)
+        if names:
+            seen = ", ".join(name if n == records else f"{name} ({n:,})" for n, name in names)
+            parts.append(f"{meaning} <- {seen}")
+    return "; ".join(parts)
+
+
+def _sources(counts: Counts) -> list[str]:
+    ranked = sorted(counts.sources.items(), key=lambda item: (-item[1][0], item[0]))
+    lines = [f"sources  {'blocks':>9} {'removed':>9}"]
+    for name, (blocks, removed) in ranked[:SOURCES]:
+        share = 100 * removed / max(1, blocks)
+        lines.append(f"         {blocks:>9,} {removed:>9,} {share:5.1f} %  {name}")
+    if len(ranked) > SOURCES:
+        lines.append(f"         and {len(ranked) - SOURCES:,} more")
+    return lines
+
+
+def stats(counts: Counts, fields: Mapping[tuple[str, str], int]) -> bytes:
+    """All counts as JSON; the same input gives the same bytes."""
+    row: dict[str, Any] = asdict(counts)
+    row["fields"] = {f"{meaning} <- {name}": n for (meaning, name), n in sorted(fields.items())}
+    return orjson.dumps(row, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _n(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"

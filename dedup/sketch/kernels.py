@@ -1,0 +1,98 @@
+"""Loops over tokens: shingles, MinHash signatures, band hashes.
+
+Arrays in, arrays out; every constant stands here. The naive twins are in tests/twins.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+
+_MIX1 = np.uint64(0xFF51AFD7ED558CCD)  # MurmurHash3's 64-bit finalizer
+_MIX2 = np.uint64(0xC4CEB9FE1A85EC53)
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+_S33 = np.uint64(33)
+_PRIME = np.uint64(0x100000001B3)
+
+
+@nb.njit(cache=True, nogil=True)
+def shingle_hash(tokens: Any, at: Any, width: Any) -> Any:
+    """uint64 hash of the tokens [at, at + width)."""
+    h = _STEP
+    for k in range(at, at + width):
+        h = (h ^ np.uint64(tokens[k])) * _MIX1
+        h ^= h >> _S33
+    h *= _MIX2
+    return h ^ (h >> _S33)
+
+
+@nb.njit(cache=True, nogil=True)
+def signatures(
+    tokens: Any, pointer: Any, which: Any, width: Any, a: Any, b: Any, out: Any
+) -> None:
+    """MinHash signatures of blocks by the affine32 scheme of datasketch 2.
+
+    The input hash of a shingle is the low half of `shingle_hash`; it is mixed by MurmurHash3's
+    32-bit finalizer, then permuted by (a * h + b) mod 2**32.
+
+    Args:
+        tokens: uint32; token hashes, block after block.
+        pointer: int64[n + 1]; where each block's tokens begin.
+        which: int64[m]; blocks with at least `width` tokens.
+        width: tokens in a shingle.
+        a: uint32[p]; odd multipliers.
+        b: uint32[p]; offsets.
+        out: uint32[m, p] out.
+    """
+    for i in range(which.size):
+        block = which[i]
+        row = out[i]
+        row[:] = np.uint32(0xFFFFFFFF)
+        for t in range(pointer[block], pointer[block + 1] - width + 1):
+            h = np.uint32(shingle_hash(tokens, t, width))
+            h ^= h >> np.uint32(16)
+            h = np.uint32(h * np.uint32(0x85EBCA6B))
+            h ^= h >> np.uint32(13)
+            h = np.uint32(h * np.uint32(0xC2B2AE35))
+            h ^= h >> np.uint32(16)
+            for j in range(row.size):
+                row[j] = min(row[j], np.uint32(a[j] * h + b[j]))
+
+
+@nb.njit(cache=True, nogil=True)
+def band_hashes(signature: Any, rows: Any, out: Any) -> None:
+    """One 32-bit hash for each band of `rows` values of each signature.
+
+    Args:
+        signature: uint32[m, p].
+        rows: values in a band (r).
+        out: uint32[bands, m] out, bands * rows <= p.
+    """
+    for i in range(signature.shape[0]):
+        for band in range(out.shape[0]):
+            h = _STEP
+            for j in range(band * rows, (band + 1) * rows):
+                h = (h ^ np.uint64(signature[i, j])) * _MIX1
+                h ^= h >> _S33
+            out[band, i] = np.uint32(h)
+
+
+@nb.njit(cache=True, nogil=True)
+def buckets(hashes: Any, table: Any, out: Any) -> None:
+    """Number the buckets of one band by their first member.
+
+    Args:
+        hashes: uint32[m]; the band's hashes.
+        table: int32[2**k >= 2 m]; scratch, filled with -1.
+        out: int32[m] out; the first i with the same hash.
+    """
+    mask = table.size - 1
+    for i in range(hashes.size):
+        slot = np.int64((np.uint64(hashes[i]) * _PRIME) >> np.uint64(7)) & mask
+        while table[slot] >= 0 and hashes[table[slot]] != hashes[i]:
+            slot = (slot + 1) & mask
+        if table[slot] < 0:
+            table[slot] = i
+        out[i] = table[slot]

@@ -1,0 +1,1 @@
+"""Arabic text: the matching key, blocks, and raw dumps."""

@@ -1,0 +1,147 @@
+"""The matching key: one spelling for what newsrooms spell in many ways.
+
+`fold` is the definition, one step after the other, in plain Python. The kernels do the same by
+table, one code point at a time; what cannot be done one code point at a time (HTML entities,
+combining marks that compose) they leave to `fold`. The rules and their sources (Lucene's Arabic
+and Persian normalizers, CAMeL Tools, AraBERT's preprocessing, the Unicode tables) are told in
+CONTRIBUTING.md.
+"""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import regex
+
+from dedup.records import I32
+
+
+def _span(*ranges: str) -> frozenset[int]:
+    points: set[int] = set()
+    for item in ranges:
+        low, _, high = item.partition("-")
+        points.update(range(int(low, 16), int(high or low, 16) + 1))
+    return frozenset(points)
+
+
+MARKS = _span(
+    "0610-061A", "064B-065F", "0670", "06D6-06DC", "06DF-06E4", "06E7-06E8", "06EA-06ED",
+    "0898-089F", "08CA-08E1", "08E3-08FF",
+)  # fmt: skip
+TATWEEL = _span("0640")
+FORMAT = _span(
+    "0600-0605", "061C", "06DD", "08E2", "00AD", "200B-200F", "202A-202E", "2060-2064",
+    "2066-2069", "FEFF",
+)  # fmt: skip
+DELETED = MARKS | TATWEEL | FORMAT
+PRESENTATION = _span("FB50-FDFF", "FE70-FEFF")
+
+LETTERS = {
+    **dict.fromkeys((0x622, 0x623, 0x625, 0x671), 0x627),
+    **dict.fromkeys((0x649, 0x6CC, 0x626), 0x64A),
+    **dict.fromkeys((0x629, 0x6BE, 0x6C1), 0x647),
+    0x6A9: 0x643,
+    0x624: 0x648,
+}
+DIGITS = {start + i: 0x30 + i for start in (0x660, 0x6F0) for i in range(10)}
+FOLDED = {**LETTERS, **DIGITS}
+
+_TOKEN = regex.compile(r"[\p{L}\p{N}]+")
+
+
+def _is_mark_form(point: int) -> bool:
+    """A presentation form that is a mark on a space or a tatweel: nothing but a mark."""
+    if point not in PRESENTATION:
+        return False
+    plain = unicodedata.normalize("NFKC", chr(point))
+    return plain != chr(point) and all(c == " " or ord(c) in DELETED for c in plain)
+
+
+_MARK_FORMS = frozenset(p for p in PRESENTATION if _is_mark_form(p))
+_DELETE = dict.fromkeys(DELETED | _MARK_FORMS)
+
+
+def fold(text: str) -> str:
+    """The key of a text: its folded tokens, one space between them.
+
+    >>> fold("قَالَ الأميرُ: «إنّ ١٢ دولةً…»")
+    'قال الامير ان 12 دوله'
+    """
+    return " ".join(tokens(text))
+
+
+def tokens(text: str) -> list[str]:
+    """The folded tokens of a text: runs of letters and numbers."""
+    if "&" in text:
+        text = html.unescape(text)
+    text = unicodedata.normalize("NFKC", text.translate(_DELETE))
+    text = "".join(map(str.lower, text.translate(_DELETE)))
+    return _TOKEN.findall(text.translate(FOLDED))
+
+
+# Actions of the fold table besides a folded code point (which is always >= 32).
+SEPARATE, DELETE, DEFER = 0, 1, 2
+TABLE_SIZE = 0x20000
+
+
+class FoldTable(NamedTuple):
+    """What the kernels fold by.
+
+    Attributes:
+        action: int32[TABLE_SIZE]; a folded code point, SEPARATE, DELETE, DEFER (`fold` must do
+            it), or -i: the code points at `extra[i:]` up to a -1, SEPARATE among them.
+        extra: int32; the expansions, each closed by -1.
+    """
+
+    action: I32
+    extra: I32
+
+
+@lru_cache(maxsize=1)
+def fold_table() -> FoldTable:
+    """The fold of every code point below TABLE_SIZE, taken from `tokens` itself."""
+    action = np.zeros(TABLE_SIZE, dtype=np.int32)
+    extra: list[int] = [-1]
+    for block in (range(0x3400, 0xA000), range(0xAC00, 0xD7A4)):  # Han, Hangul: as they are
+        action[block.start : block.stop] = np.arange(block.start, block.stop)
+    composing = _composing()
+    for low, high in ((0, 0x3400), (0xA000, 0xAC00), (0xF900, 0x12000), (0x1D000, TABLE_SIZE)):
+        for point in range(low, high):
+            action[point] = _fold_point(point, extra, composing)
+    action[0x12000:0x1D000] = DEFER  # cuneiform and the like: not worth the start-up time
+    return FoldTable(action, np.array(extra, dtype=np.int32))
+
+
+def _fold_point(point: int, extra: list[int], composing: frozenset[int]) -> int:
+    if point in DELETED or point in _MARK_FORMS:
+        return DELETE
+    char = chr(point)
+    if point < 0x80:
+        return ord(char.lower()) if char.isalnum() else SEPARATE
+    plain = unicodedata.normalize("NFKC", char)
+    if not composing.isdisjoint(map(ord, plain)):
+        return DEFER
+    folded = "".join(map(str.lower, plain.translate(_DELETE))).translate(FOLDED)
+    points = [ord(c) if _TOKEN.match(c) else SEPARATE for c in folded]
+    if len(points) == 1:
+        return points[0]
+    if not any(points):
+        return SEPARATE
+    here = len(extra)
+    extra.extend((*points, -1))
+    return -here
+
+
+@lru_cache(maxsize=1)
+def _composing() -> frozenset[int]:
+    """Code points that NFKC may merge with what stands before them."""
+    found = set(range(0x1100, 0x1200))  # conjoining jamo
+    for point in (*range(0xC0, 0x3400), *range(0xF900, 0x12000), *range(0x1D000, 0x1D200)):
+        parts = unicodedata.decomposition(chr(point))
+        if parts and not parts.startswith("<"):
+            found.update(int(p, 16) for p in parts.split()[1:])
+    return frozenset(found)

@@ -1,0 +1,487 @@
+"""Loops over UTF-8 bytes: cutting texts into blocks, folding blocks into tokens.
+
+Arrays in, arrays out, nothing else; every constant a kernel needs stands in this file or comes as
+an argument (Numba's cache does not see changes elsewhere). The naive twins are in
+tests/twins.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+
+# What a block's shape says, one bit each (`Blocks.shape`).
+STOP = 1  # ends with a full stop: . ۔ (closing quotes and brackets aside)
+QUESTION = 2  # ends with a question mark or an exclamation mark
+COLON_END = 4
+DOTS_END = 8  # ends with .. or …
+DOTS = 16  # .. or … between words
+COLON = 32  # : between words
+SENTENCES = 64  # a stop or question mark, white space, and more words
+BULLET = 128  # begins with a mark of a list or a note: * - • _ | > #
+COMMA = 256
+QUOTE = 512
+DASH = 1024  # a free-standing separator between words: _ | – — / or a hyphen with a space
+ADDRESS = 2048  # holds an @ or ://
+FOREIGN = 4096  # has letters, none of them Arabic
+DEFERRED = 8192  # must be folded by `fold`
+NUMBERED = 16384  # begins with a number and a mark, as items of a list do
+WAW = 32768  # begins with the letter waw, most often 'and'
+
+_MIX1 = np.uint64(0xFF51AFD7ED558CCD)  # MurmurHash3's 64-bit finalizer
+_MIX2 = np.uint64(0xC4CEB9FE1A85EC53)
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+_PRIME = np.uint64(0x100000001B3)  # FNV's 64-bit prime
+_S33 = np.uint64(33)
+_U0 = np.uint64(0)
+
+@nb.njit(cache=True, nogil=True)
+def mix64(x: Any) -> Any:
+    """MurmurHash3's 64-bit finalizer."""
+    x ^= x >> _S33
+    x *= _MIX1
+    x ^= x >> _S33
+    x *= _MIX2
+    return x ^ (x >> _S33)
+
+
+@nb.njit(cache=True, nogil=True)
+def _point(buf: Any, i: Any) -> Any:
+    """The code point at byte i and the byte after it."""
+    c = np.int32(buf[i])
+    if c < 0x80:
+        return c, i + 1
+    if c < 0xE0:
+        return ((c & 0x1F) << 6) | (np.int32(buf[i + 1]) & 0x3F), i + 2
+    if c < 0xF0:
+        return (
+            ((c & 0x0F) << 12)
+            | ((np.int32(buf[i + 1]) & 0x3F) << 6)
+            | (np.int32(buf[i + 2]) & 0x3F)
+        ), i + 3
+    return (
+        ((c & 0x07) << 18)
+        | ((np.int32(buf[i + 1]) & 0x3F) << 12)
+        | ((np.int32(buf[i + 2]) & 0x3F) << 6)
+        | (np.int32(buf[i + 3]) & 0x3F)
+    ), i + 4
+
+
+@nb.njit(cache=True, nogil=True)
+def _is_newline(c: Any) -> Any:
+    return c == 10 or c == 13 or c == 0x2028 or c == 0x2029
+
+
+@nb.njit(cache=True, nogil=True)
+def _is_space(c: Any) -> Any:
+    if c <= 0x20 or 0x7F <= c <= 0xA0:
+        return True
+    if c < 0x1680:
+        return False
+    return (
+        c == 0x1680
+        or 0x2000 <= c <= 0x200A
+        or c == 0x2028
+        or c == 0x2029
+        or c == 0x202F
+        or c == 0x205F
+        or c == 0x3000
+    )
+
+
+@nb.njit(cache=True, nogil=True)
+def _is_invisible(c: Any) -> Any:
+    """White space, or a zero-width or direction mark."""
+    return (
+        _is_space(c)
+        or c == 0xAD
+        or c == 0x61C
+        or 0x200B <= c <= 0x200F
+        or 0x202A <= c <= 0x202E
+        or 0x2060 <= c <= 0x2069
+        or c == 0xFEFF
+    )
+
+
+@nb.njit(cache=True, nogil=True)
+def cut_blocks(
+    buf: Any, starts: Any, record: Any, byte_start: Any, byte_end: Any, start: Any, end: Any
+) -> int:
+    """Cut texts into blocks: lines with something visible, white space trimmed.
+
+    Args:
+        buf: uint8; the texts in UTF-8, one after the other.
+        starts: int64[n + 1]; where each text begins in `buf`, and the end of the last.
+        record: int32 out; index of the text a block stands in.
+        byte_start: int64 out; where the block begins in `buf`.
+        byte_end: int64 out; where it ends.
+        start: int32 out; where it begins in its text, in characters.
+        end: int32 out; where it ends.
+
+    Returns:
+        The number of blocks; it is the outs' length at most when they have room for as many
+        blocks as there are newlines and texts.
+    """
+    n = 0
+    for r in range(starts.size - 1):
+        i, stop = starts[r], starts[r + 1]
+        char = 0
+        first_byte, last_byte, first, last = np.int64(-1), np.int64(0), 0, 0
+        visible = False
+        while i < stop:
+            at = i
+            c, i = _point(buf, i)
+            if c > 0x20 and not _is_space(c):
+                if first_byte < 0:
+                    first_byte, first = at, char
+                last_byte, last = i, char + 1
+                if not visible and not _is_invisible(c):
+                    visible = True
+            ends_line = _is_newline(c)
+            char += 1
+            if ends_line or i == stop:
+                if visible:
+                    record[n] = r
+                    byte_start[n], byte_end[n] = first_byte, last_byte
+                    start[n], end[n] = first, last
+                    n += 1
+                first_byte = np.int64(-1)
+                visible = False
+    return n
+
+
+@nb.njit(cache=True, nogil=True)
+def count_newlines(buf: Any) -> int:
+    """How many line ends a buffer can hold at most (a lead byte of U+2028 counts as one)."""
+    n = 0
+    for c in buf:
+        if c == 10 or c == 13 or c == 0xE2:
+            n += 1
+    return n
+
+
+@nb.njit(cache=True, nogil=True)
+def _is_closing(c: Any) -> Any:
+    """Quotes and brackets that may stand after a stop, and what may hide there unseen."""
+    return (
+        c == 0x22
+        or c == 0x27
+        or c == 0x29
+        or c == 0x5D
+        or c == 0x7D
+        or c == 0xBB
+        or c == 0xAB
+        or 0x2018 <= c <= 0x201F
+        or c == 0x203A
+        or _is_invisible(c)
+    )
+
+
+@nb.njit(cache=True, nogil=True)
+def _stem(points: Any, n: Any) -> Any:
+    """A rough stem of a folded token: no article or clitics in front, four letters at most.
+
+    Returns 0 for what is too short to mean anything.
+    """
+    i = 0
+    if n - i >= 5 and (points[i] == 0x648 or points[i] == 0x641):  # waw, fa
+        i += 1
+    if n - i >= 5 and (
+        (points[i] == 0x628 or points[i] == 0x643)  # ba, kaf
+        and points[i + 1] == 0x627
+        and points[i + 2] == 0x644
+    ):
+        i += 3
+    elif n - i >= 5 and (
+        (points[i] == 0x627 and points[i + 1] == 0x644)
+        or (points[i] == 0x644 and points[i + 1] == 0x644)
+    ):
+        i += 2
+    elif n - i >= 5 and (points[i] == 0x628 or points[i] == 0x644):  # ba, lam
+        i += 1
+    if n - i < 3:
+        return np.uint32(0)
+    h = _STEP
+    for k in range(i, min(n, i + 4)):
+        h = (h ^ np.uint64(points[k])) * _PRIME
+    return np.uint32(mix64(h)) | np.uint32(1)
+
+
+@nb.njit(cache=True, nogil=True)
+def fold_blocks(
+    buf: Any,
+    byte_start: Any,
+    byte_end: Any,
+    action: Any,
+    extra: Any,
+    folded: bool,
+    tokens: Any,
+    stems: Any,
+    pointer: Any,
+    key: Any,
+    shape: Any,
+    lead: Any,
+) -> int:
+    """Fold blocks into hashed tokens, and note their shape.
+
+    Args:
+        buf: uint8; UTF-8.
+        byte_start: int64[n]; where each block begins in `buf`.
+        byte_end: int64[n]; where it ends.
+        action: int32; `FoldTable.action`.
+        extra: int32; `FoldTable.extra`.
+        folded: whether `buf` holds folded text already (tokens with spaces between).
+        tokens: uint32 out; hashes of the folded tokens, block after block.
+        stems: uint32 out; hashes of their rough stems, 0 for tokens too short.
+        pointer: int64[n + 1] out; where each block's tokens begin.
+        key: uint64[n] out; hash of the whole folded block, 0 for a block without tokens.
+        shape: uint16[n] out; the bits above.
+        lead: uint8[n] out; how many tokens stand before the first : .. … | _ or dash, 0 if none
+            does within the first 254.
+
+    Returns:
+        The number of tokens.
+    """
+    word = np.empty(64, dtype=np.int32)
+    total = 0
+    for b in range(byte_start.size):
+        pointer[b] = total
+        i, stop = byte_start[b], byte_end[b]
+        bits = 0
+        head = 0
+        begun = total
+        whole = _U0
+        h, length = _STEP, 0
+        last, before = np.int32(0), np.int32(0)  # the last two signs that are not closing ones
+        pending_stop, pending_dots, pending_colon = False, False, False
+        previous = np.int32(32)
+        has_arabic, has_letter, is_number = False, False, False
+        while i <= stop:
+            if i < stop:
+                c, i = _point(buf, i)
+            else:
+                c, i = np.int32(32), i + 1
+            if folded:
+                a = c if c != 32 else np.int32(0)
+            elif c < action.size:
+                a = action[c]
+            else:
+                a = np.int32(2)
+            if a == 2:
+                bits |= DEFERRED
+                a = np.int32(0)
+            if a == 1:
+                continue
+            k = -a
+            if a < 0:
+                a = extra[k]
+            while True:
+                if a >= 32:
+                    if length == 0:
+                        if pending_stop:
+                            bits |= SENTENCES
+                        if pending_dots:
+                            bits |= DOTS
+                        if pending_colon:
+                            bits |= COLON
+                        pending_stop, pending_dots, pending_colon = False, False, False
+                        if total == begun and a == 0x648 and not folded:
+                            bits |= WAW
+                    if length < 64:
+                        word[length] = a
+                    h = (h ^ np.uint64(a)) * _PRIME
+                    length += 1
+                    is_number = (is_number or length == 1) and 48 <= a <= 57
+                    has_letter = has_letter or a > 57
+                    has_arabic = has_arabic or 0x600 <= a < 0x780
+                elif length > 0:
+                    if total == begun and is_number and c != 32 and c != 0xA0:
+                        bits |= NUMBERED
+                    token = mix64(h)
+                    tokens[total] = np.uint32(token)
+                    stems[total] = _stem(word, min(length, 64))
+                    whole = mix64(whole + token) + _STEP
+                    total += 1
+                    h, length = _STEP, 0
+                if k <= 0:
+                    break
+                k += 1
+                a = extra[k]
+                if a == -1:
+                    break
+            if folded or i > stop:
+                continue
+            # The rest is about signs, not letters.
+            if a < 32:
+                seen = total - begun
+                if c == 0x26 and i < stop:  # & may begin an HTML entity
+                    follow = buf[i] | 32
+                    if buf[i] == 0x23 or 97 <= follow <= 122:
+                        bits |= DEFERRED
+                mark = False
+                if c == 0x2E or c == 0x21 or c == 0x6D4:  # . ! ۔
+                    if c == 0x2E and previous == 0x2E:
+                        pending_dots, pending_stop, mark = True, False, True
+                elif c == 0x2026:  # …
+                    pending_dots, mark = True, True
+                elif c == 0x3A and not 48 <= previous <= 57:  # : but not that of a time
+                    pending_colon, mark = True, True
+                elif c == 0x60C or c == 0x2C:
+                    bits |= COMMA
+                elif c == 0x22 or c == 0xAB or c == 0xBB or 0x201C <= c <= 0x201F:
+                    bits |= QUOTE
+                elif c == 0x5F or c == 0x7C or c == 0x2013 or c == 0x2014 or c == 0x2F:
+                    mark = True
+                    if seen > 0:
+                        bits |= DASH
+                elif c == 0x2D:  # a hyphen parts only when a space stands next to it
+                    if _is_space(previous) or (i < stop and (buf[i] == 32 or buf[i] == 0xC2)):
+                        mark = True
+                        if seen > 0:
+                            bits |= DASH
+                elif c == 0x40:
+                    bits |= ADDRESS
+                elif _is_space(c):
+                    if previous == 0x2E or previous == 0x21 or previous == 0x61F or previous == 0x3F:
+                        pending_stop = not pending_dots
+                if c == 0x2F and previous == 0x2F:
+                    bits |= ADDRESS
+                if mark and head == 0 and 0 < seen < 255:
+                    head = seen
+                if seen == 0 and last == 0:
+                    if c == 0x2A or c == 0x2D or c == 0x2022 or c == 0x5F or c == 0x7C:
+                        bits |= BULLET
+                    elif c == 0x3E or c == 0x23 or c == 0x25CF or c == 0x25AA or c == 0xB7:
+                        bits |= BULLET
+            if not _is_closing(c):
+                before, last = last, c
+            previous = c
+        if last == 0x2026 or (last == 0x2E and before == 0x2E):
+            bits |= DOTS_END
+        elif last == 0x2E or last == 0x6D4:
+            bits |= STOP
+        elif last == 0x61F or last == 0x3F or last == 0x21:
+            bits |= QUESTION
+        elif last == 0x3A:
+            bits |= COLON_END
+        if has_letter and not has_arabic:
+            bits |= FOREIGN
+        key[b] = whole
+        shape[b] = bits
+        lead[b] = head
+    pointer[byte_start.size] = total
+    return total
+
+
+@nb.njit(cache=True, nogil=True)
+def echoes(
+    record: Any,
+    pointer: Any,
+    stems: Any,
+    shape: Any,
+    common: Any,
+    content: Any,
+    echo_next: Any,
+    echo_all: Any,
+) -> None:
+    """How much of each heading-like block stands again in the prose around it.
+
+    A subheading announces what follows, a link to another story does not: of the heading's
+    meaningful stems, count those in the two blocks of prose that follow, and those in any prose of
+    the record.
+
+    Args:
+        record: int32[n]; the record of each block, ascending.
+        pointer: int64[n + 1]; where each block's stems begin.
+        stems: uint32; rough stems, 0 for none.
+        shape: uint16[n]; shape bits.
+        common: uint32, sorted; stems of function words.
+        content: uint8[n] out; meaningful stems of a heading-like block (255 at most).
+        echo_next: uint8[n] out; how many of them stand in the next two blocks of prose.
+        echo_all: uint8[n] out; how many stand in any prose of the record.
+    """
+    n = record.size
+    lo = 0
+    while lo < n:
+        hi = lo
+        headings = 0
+        weight = 0
+        while hi < n and record[hi] == record[lo]:
+            if is_heading(shape[hi], pointer[hi + 1] - pointer[hi]):
+                headings += 1
+            else:
+                weight += pointer[hi + 1] - pointer[hi]
+            hi += 1
+        if headings > 0 and weight > 0:
+            size = 16
+            while size < 2 * weight:
+                size *= 2
+            table = np.zeros(size, dtype=np.uint32)
+            for b in range(lo, hi):
+                if not is_heading(shape[b], pointer[b + 1] - pointer[b]):
+                    for t in range(pointer[b], pointer[b + 1]):
+                        s = stems[t]
+                        if s != 0:
+                            slot = np.int64(s) & (size - 1)
+                            while table[slot] != 0 and table[slot] != s:
+                                slot = (slot + 1) & (size - 1)
+                            table[slot] = s
+            for b in range(lo, hi):
+                if is_heading(shape[b], pointer[b + 1] - pointer[b]):
+                    _echo(b, hi, pointer, stems, shape, common, table, content, echo_next, echo_all)
+        lo = hi
+
+
+@nb.njit(cache=True, nogil=True)
+def is_heading(bits: Any, length: Any) -> Any:
+    """Whether a block looks like a headline or subheading: one short run without a full stop."""
+    return 0 < length <= 24 and (bits & (STOP | SENTENCES)) == 0
+
+
+@nb.njit(cache=True, nogil=True)
+def _echo(
+    b: Any, hi: Any, pointer: Any, stems: Any, shape: Any, common: Any, table: Any,
+    content: Any, echo_next: Any, echo_all: Any,
+) -> None:  # fmt: skip
+    near = np.empty(2, dtype=np.int64)
+    found = 0
+    k = b + 1
+    while k < hi and found < 2:
+        if not is_heading(shape[k], pointer[k + 1] - pointer[k]):
+            near[found] = k
+            found += 1
+        k += 1
+    total, following, anywhere = 0, 0, 0
+    for t in range(pointer[b], pointer[b + 1]):
+        s = stems[t]
+        if s == 0:
+            continue
+        low, high = 0, common.size
+        while low < high:
+            middle = (low + high) // 2
+            if common[middle] < s:
+                low = middle + 1
+            else:
+                high = middle
+        if low < common.size and common[low] == s:
+            continue
+        again = False
+        for u in range(pointer[b], t):
+            again = again or stems[u] == s
+        if again:
+            continue
+        total += 1
+        slot = np.int64(s) & (table.size - 1)
+        while table[slot] != 0 and table[slot] != s:
+            slot = (slot + 1) & (table.size - 1)
+        if table[slot] == s:
+            anywhere += 1
+            hit = False
+            for k in range(found):
+                for u in range(pointer[near[k]], min(pointer[near[k] + 1], pointer[near[k]] + 300)):
+                    hit = hit or stems[u] == s
+            if hit:
+                following += 1
+    content[b], echo_next[b], echo_all[b] = total, following, anywhere
