@@ -23,7 +23,7 @@ from dedup.text import lexicon
 from dedup.text.corpus import build
 
 COPY_SHARE = 0.8  # records that share this much are copies of one, and count once as evidence
-STORY_SHARE = 0.5  # records that share this much tell one story
+STORY_SHARE = 0.4  # records that share this much tell one story
 
 Source: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any]"
 Progress: TypeAlias = Callable[[str, int, int], None]

@@ -19,7 +19,7 @@ from dedup.errors import DedupError
 if TYPE_CHECKING:
     from dedup.result import Result
 
-PATIENCE = 1.0  # seconds before a silent start-up is explained
+PATIENCE = 2.0  # seconds before a silent start-up is explained
 
 EXAMPLES = """\
 examples:

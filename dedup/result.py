@@ -28,6 +28,7 @@ class Result:
     Attributes:
         counts: what was read, removed and written.
         fields: (meaning, field name) -> in how many records the field served.
+        paths: what was written: "clean", "removed", "dropped", "rejected", "stats".
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Result:
         self._corpus = corpus
         self._groups = groups
         self._lines = lines
-        self._paths = paths
+        self.paths = paths
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return self._rows("clean")
@@ -87,8 +88,8 @@ class Result:
         """The JSON lines of "clean", "removed", "dropped" or "rejected", as they were written."""
         if name in self._lines:
             yield from self._lines[name]
-        elif name in self._paths and self._paths[name].exists():
-            with self._paths[name].open("rb") as file:
+        elif name in self.paths and self.paths[name].exists():
+            with self.paths[name].open("rb") as file:
                 yield from file
 
     def _rows(self, name: str) -> Iterator[dict[str, Any]]:

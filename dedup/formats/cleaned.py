@@ -76,7 +76,7 @@ def removal_lines(record: Record, removals: Sequence[Removal]) -> Iterator[int]:
         at = removal.start
         inside = at > 0 and record.text[at - 1] != "\n"
         whole = line + (inside and "\n" in record.text[at : removal.end])
-        yield record.lines[min(whole, len(record.lines) - 1)]
+        yield record.lines[whole] if whole < len(record.lines) else record.lines[-1] + 1
 
 
 def removal_row(

@@ -33,13 +33,16 @@ def judge_edges(
 def _stands(evidence: Evidence) -> Bool:
     """Lines that stand at the same edge of many different stories of their source.
 
-    A sentence of background that closes many stories on one matter stands there too: prose must
-    recur far more often than a line that is no sentence.
+    A sentence of background that closes many stories on one matter stands there too, and copies
+    of one story end alike: prose must recur more often than a line that is no sentence, and more
+    often still where its neighbours recur with it.
     """
-    spread, records = evidence.spread, evidence.records
+    spread, records, line = evidence.spread, evidence.records, evidence.line
+    alone = line | ~evidence.passage
     often = (
-        ((spread >= SUPPORT) & (4 * spread >= records))
-        | ((spread >= 5) & evidence.heading)
+        (alone & (spread >= SUPPORT) & (4 * spread >= records))
+        | (line & (spread >= 5))
+        | ((spread >= 5) & (2 * spread >= records))
         | (spread >= 12)
     )
     edge = (evidence.head >= AT_EDGE) | (evidence.tail >= AT_EDGE)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dedup.records import F64, Bool, I64
+from dedup.text import kernels
 from dedup.text.blocks import Blocks, Scan
 from dedup.text.lexicon import Lexicon
 
@@ -22,6 +23,14 @@ CREDIT_TOKENS = 8  # a credit line is short
 LEAD_TOKENS = 8  # and prose of at least this many tokens follows it
 HEADLINE_TOKENS = 4  # a headline without a credit line has at least this many
 WINDOW = 6  # blocks of prose compared on either side of a possible cut
+CUSTOM = 3  # as many credit lines make them the custom of a dump
+SURE, LIKELY = 2.5, 0.5  # log-odds from which a heading without a credit line begins an article
+
+# Logistic regression of headlines of joined articles against subheadings inside articles, fitted
+# by benchmarks/quality/fit_cuts.py: constant; similarity of six and of two paragraphs on either
+# side; share of the heading's stems in the next paragraph, in the next three, in the six before;
+# its tokens; .. or : inside; : at the end; ? or ! at the end.
+WEIGHTS = (-1.2, -15.0, -8.3, 3.2, 1.6, -3.1, 0.4, 1.3, -7.0, -0.45)
 
 
 class Article(NamedTuple):
@@ -33,7 +42,7 @@ class Article(NamedTuple):
         title: its headline's block, -1 if it has none.
         byline: its credit line's block, -1 if it has none.
         support: how often the credit line's wording recurs in the dump; 0 without one.
-        cohesion: similarity of the prose before and after the cut, for cuts without a credit line.
+        score: log-odds of the cut, for cuts without a credit line.
     """
 
     first: int
@@ -41,7 +50,7 @@ class Article(NamedTuple):
     title: int
     byline: int
     support: int
-    cohesion: float
+    score: float
 
 
 def cut_articles(scan: Scan, lexicon: Lexicon) -> list[Article]:
@@ -58,20 +67,20 @@ def cut_articles(scan: Scan, lexicon: Lexicon) -> list[Article]:
     n = blocks.key.size
     if n == 0:
         return []
-    heading = blocks.headings()
+    heading = blocks.headings() & (lexicon.begins(blocks, "prose") == 0)
     marker = _markers(blocks, heading, lexicon)
     credits = _credit_lines(blocks, heading, marker, lexicon)
     cuts = {line - 1: (line, support, 0.0) for line, support in credits.items()}
-    for at, cohesion in _cohesion_cuts(scan, heading, marker, sorted(cuts)):
-        cuts[at] = (-1, 0, cohesion)
+    for at, score in _cohesion_cuts(scan, heading, marker, sorted(cuts)):
+        cuts[at] = (-1, 0, score)
     if 0 not in cuts:
         cuts[0] = (-1, 0, 0.0)
     starts = sorted(cuts)
     articles = []
     for at, end in zip(starts, [*starts[1:], n], strict=True):
-        byline, support, cohesion = cuts[at]
+        byline, support, score = cuts[at]
         has_title = heading[at] and not marker[at] and end - at > 1
-        articles.append(Article(at, end, at if has_title else -1, byline, support, cohesion))
+        articles.append(Article(at, end, at if has_title else -1, byline, support, score))
     return articles
 
 
@@ -130,45 +139,36 @@ def _parts(blocks: Blocks, block: int) -> list[tuple[int, ...]]:
 def _cohesion_cuts(
     scan: Scan, heading: Bool, marker: Bool, known: list[int]
 ) -> list[tuple[int, float]]:
-    """Headlines that no credit line gives away, with the cohesion across the cut."""
+    """Headlines that no credit line gives away, with the score of each.
+
+    The surest are taken first; they bound the prose that the others are then measured on.
+    """
     blocks, n = scan.blocks, heading.size
     prose = np.flatnonzero(~heading & (blocks.length() >= LEAD_TOKENS))
-    if prose.size < 2:
+    possible = [
+        b
+        for b in np.flatnonzero(heading & ~marker & (blocks.length() >= HEADLINE_TOKENS)).tolist()
+        if 0 < b < n - 1 and not heading[b + 1] and b not in known and b - 1 not in known
+    ]
+    if not possible or prose.size < 2:
         return []
     bags = _Bags(scan, prose)
-    length = blocks.length()
-    bounds = np.array([-1, *known, n])
-    found: list[tuple[int, float]] = []
-    last = 0
-    for b in np.flatnonzero(heading & ~marker & (length >= HEADLINE_TOKENS)).tolist():
-        if b == 0 or b + 1 >= n or heading[b + 1] or length[b + 1] < LEAD_TOKENS:
-            continue
-        at = int(np.searchsorted(bounds, b))
-        if bounds[at] == b or (bounds[at - 1] == b - 1):
-            continue
-        begin = max(int(bounds[at - 1]), last)
-        before = prose[(prose >= begin) & (prose < b)][-WINDOW:]
-        after = prose[(prose > b) & (prose < bounds[at])][:WINDOW]
-        if before.size == 0 or after.size == 0:
-            continue
-        cohesion = bags.similarity(before, after)
-        title = bags.share(b, after[:3])
-        back = bags.share(b, before)
-        if is_cut(cohesion, title, back):
-            found.append((b, cohesion))
-            last = b
-    return found
-
-
-def is_cut(cohesion: float, ahead: float, back: float) -> bool:
-    """Whether a heading begins an article.
-
-    Args:
-        cohesion: weighted overlap of the prose before and after.
-        ahead: share of the heading's weight that the prose after takes up.
-        back: share of it that stands in the prose before.
-    """
-    return cohesion < 0.06 and ahead >= 0.34 and back < 0.5 * ahead
+    found: dict[int, float] = {}
+    # Where credit lines are the custom, an article without one is an exception.
+    custom = len(known) >= CUSTOM
+    for least in (SURE, SURE if custom else LIKELY):
+        bounds = np.array(sorted({0, n, *known, *found}))
+        for b in possible:
+            if b in found:
+                continue
+            at = int(np.searchsorted(bounds, b))
+            before = prose[(prose >= bounds[at - 1]) & (prose < b)][-WINDOW:]
+            after = prose[(prose > b) & (prose < bounds[at])][:WINDOW]
+            if before.size and after.size:
+                score = bags.score(b, before, after)
+                if score >= least:
+                    found[b] = score
+    return sorted(found.items())
 
 
 class _Bags:
@@ -192,6 +192,24 @@ class _Bags:
         at = at[at < self._stems_known.size]
         known = at[np.isin(self._stems_known[at], stems)]
         return known, self._weight[known]
+
+    def score(self, heading: int, before: I64, after: I64) -> float:
+        """Log-odds that a heading begins an article, by the weights of `WEIGHTS`."""
+        shape = int(self._scan.blocks.shape[heading])
+        length = int(self._scan.blocks.pointer[heading + 1] - self._scan.blocks.pointer[heading])
+        features = (
+            1.0,
+            self.similarity(before, after),
+            self.similarity(before[-2:], after[:2]),
+            self.share(heading, after[:1]),
+            self.share(heading, after[:3]),
+            self.share(heading, before),
+            float(min(length, 12)),
+            float(shape & (kernels.DOTS | kernels.COLON) != 0),
+            float(shape & kernels.COLON_END != 0),
+            float(shape & kernels.QUESTION != 0),
+        )
+        return float(np.dot(WEIGHTS, features))
 
     def similarity(self, one: I64, other: I64) -> float:
         """Weight of the shared stems over the weight of the lighter side's."""

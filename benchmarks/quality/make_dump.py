@@ -1,0 +1,143 @@
+"""Builds raw text dumps with known answers from articles in JSON lines.
+
+    python make_dump.py ARTICLES.jsonl OUT_FOLDER [--dumps 12] [--articles 9] [--seed 1]
+
+Each dump is made in a manner of its own: credit lines of one of several templates or none, blank
+lines between paragraphs or not, boxes of links under one of several headers, links dropped
+between paragraphs with or without an invisible line behind, a story told twice (word for word,
+with words changed, or with a second headline), a footer or none. Beside each `dump-N.txt` stands
+`dump-N.gold.tsv`: line, article, label, repeats_line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from pathlib import Path
+
+HEADERS = ("ذات صلة", "اقرأ أيضًا:", "إقرأ المزيد", "قد يهمك أيضاً", "مواضيع ذات صلة", "شاهد أيضا")
+CREDITS = (
+    ("{agency}_ {site}", "{agency} _ {site}"),
+    ("{place} - {agency}",),
+    ("كتب: {name}",),
+    ("{site} | {agency}",),
+    ("{agency}",),
+    (),
+    (),
+)
+AGENCIES = ("وكالات", "متابعات", "رويترز", "خاص", "الأناضول")
+PLACES = ("بيروت", "القاهرة", "عمّان", "تونس", "الرباط", "الدوحة")
+NAMES = ("سامر الخطيب", "هدى منصور", "يوسف العلي", "ريم حداد")
+SITES = ("صدى البلد", "أخبار الضفة", "المرصد اليومي")
+FOOTERS = ("Exit mobile version", "جميع الحقوق محفوظة", "شارك هذا الموضوع:", "")
+SYNONYMS = {"قال": "ذكر", "وقال": "وذكر", "أعلن": "كشف", "أكد": "شدد", "في": "داخل", "على": "فوق",
+            "كبيرة": "ضخمة", "اليوم": "أمس", "إلى": "نحو", "أن": "بأن", "خلال": "أثناء"}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("articles", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--dumps", type=int, default=12)
+    parser.add_argument("--size", type=int, default=9)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--source", default="", help="take articles of this source only")
+    args = parser.parse_args()
+    rng = random.Random(args.seed)
+    pool = [a for a in map(json.loads, args.articles.open(encoding="utf-8")) if usable(a, args.source)]
+    args.out.mkdir(parents=True, exist_ok=True)
+    for n in range(args.dumps):
+        start = rng.randrange(len(pool) - 4 * args.size)
+        near = pool[start : start + 4 * args.size]  # neighbours in time: alike in topic
+        rows = build(rng, apart(rng, near, args.size), [a["title"] for a in near])
+        text = "\n".join(line for line, *_ in rows) + "\n"
+        (args.out / f"dump-{n}.txt").write_text(text, encoding="utf-8")
+        gold = ["line\tarticle\tlabel\trepeats_line"]
+        for number, (line, article, label, repeats) in enumerate(rows, 1):
+            if label:
+                at = next((i for i, r in enumerate(rows, 1) if r[0] == repeats), "") if repeats else ""
+                gold.append(f"{number}\t{article}\t{label}\t{at}")
+        (args.out / f"dump-{n}.gold.tsv").write_text("\n".join(gold) + "\n", encoding="utf-8")
+
+
+def usable(article: dict, source: str) -> bool:
+    lines = paragraphs(article)
+    return (
+        (not source or article.get("source") == source)
+        and 4 <= len(lines) <= 14
+        and all(len(line) > 60 and line.rstrip()[-1:] in ".\"”»" for line in lines)
+        and 25 < len(article["title"]) < 110
+    )
+
+
+def apart(rng: random.Random, articles: list[dict], size: int) -> list[dict]:
+    """Some articles that have nothing in common, so that the answers are known."""
+    chosen, seen = [], set()
+    for article in rng.sample(articles, len(articles)):
+        words = article["text"].split()
+        runs = {tuple(words[i : i + 5]) for i in range(len(words) - 4)}
+        if len(runs & seen) < 2 and len(chosen) < size:
+            chosen.append(article)
+            seen |= runs
+    return chosen
+
+
+def paragraphs(article: dict) -> list[str]:
+    return [line.strip() for line in article["text"].split("\n") if line.strip()]
+
+
+def build(rng: random.Random, articles: list[dict], titles: list[str]) -> list[tuple]:
+    gap = rng.choice((True, True, False))
+    credits, site = rng.choice(CREDITS), rng.choice(SITES)
+    headers = rng.sample(HEADERS, 2)
+    box_share, link_share = rng.choice((0.0, 0.4, 0.8)), rng.choice((0.0, 0.08, 0.15))
+    others = [t for t in titles if t not in {a["title"] for a in articles}]
+    links = rng.sample(others, min(len(others), 8)) + [a["title"] for a in articles]
+    told_twice = rng.randrange(1, len(articles))
+    rows: list[tuple] = []
+
+    def put(line: str, article: int, label: str, repeats: str | None = None) -> None:
+        rows.append((line, article, label, repeats))
+        if gap:
+            rows.append(("", article, "", None))
+
+    for number, article in enumerate(articles):
+        body = paragraphs(article)
+        repeats: list[str | None] = [None] * len(body)
+        title = article["title"]
+        if number == told_twice:
+            original = paragraphs(articles[0])
+            repeats = list(original)
+            changed = rng.choice((0.0, 0.04))
+            body = [reword(rng, line, changed) for line in original]
+            title = "عاجل.. " + articles[0]["title"] if rng.random() < 0.5 else articles[0]["title"]
+        put(title, number, "title")
+        if credits and (number or rng.random() < 0.7):
+            line = rng.choice(credits).format(
+                agency=rng.choice(AGENCIES), site=site, place=rng.choice(PLACES),
+                name=rng.choice(NAMES),
+            )  # fmt: skip
+            put(line, number, "byline")
+        for i, line in enumerate(body):
+            put(line, number, "body", repeats[i])
+            if i < len(body) - 1 and rng.random() < link_share:
+                put(rng.choice([t for t in links if t != article["title"]]), number, "related_link")
+                if rng.random() < 0.4:
+                    rows.append(("\xa0", number, "", None))
+        if rng.random() < box_share:
+            put(rng.choice(headers), number, "related_header")
+            for link in rng.sample([t for t in links if t != article["title"]], rng.choice((1, 2, 3))):
+                put(link, number, "related_link")
+    if footer := rng.choice(FOOTERS):
+        put(footer, len(articles) - 1, "footer")
+    return rows
+
+
+def reword(rng: random.Random, line: str, share: float) -> str:
+    words = line.split(" ")
+    return " ".join(SYNONYMS.get(w, w) if rng.random() < 10 * share else w for w in words)
+
+
+if __name__ == "__main__":
+    main()
