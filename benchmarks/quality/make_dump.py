@@ -48,9 +48,12 @@ def main() -> None:
     pool = [a for a in map(json.loads, args.articles.open(encoding="utf-8")) if usable(a, args.source)]
     args.out.mkdir(parents=True, exist_ok=True)
     for n in range(args.dumps):
-        start = rng.randrange(len(pool) - 4 * args.size)
-        near = pool[start : start + 4 * args.size]  # neighbours in time: alike in topic
-        rows = build(rng, apart(rng, near, args.size), [a["title"] for a in near])
+        chosen: list[dict] = []
+        while len(chosen) < args.size:
+            start = rng.randrange(len(pool) - 4 * args.size)
+            near = pool[start : start + 4 * args.size]  # neighbours in time: alike in topic
+            chosen = apart(rng, near, args.size)
+        rows = build(rng, chosen, [a["title"] for a in near])
         text = "\n".join(line for line, *_ in rows) + "\n"
         (args.out / f"dump-{n}.txt").write_text(text, encoding="utf-8")
         gold = ["line\tarticle\tlabel\trepeats_line"]

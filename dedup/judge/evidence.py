@@ -34,6 +34,7 @@ class Evidence(NamedTuple):
         left: int64; blocks behind it in its record.
         passage: bool; whether a neighbour's group stands next to its group elsewhere too: they
             recur together, as the paragraphs of a story do.
+        times: int64; how often its group stands in its own record.
         spread: int32; distinct stories of its source that hold its group.
         stories: int32; distinct stories of the whole input that hold its group.
         head: float64; share of the group's places in the source that are near a record's head.
@@ -50,6 +51,7 @@ class Evidence(NamedTuple):
     line: Bool
     heading: Bool
     passage: Bool
+    times: I64
     place: I64
     left: I64
     spread: I32
@@ -98,7 +100,8 @@ def gather(corpus: Corpus, groups: Groups, leader: I64, lexicon: Lexicon) -> Evi
         length=length,
         line=line,
         heading=heading,
-        passage=_in_passage(record, group, leader),
+        passage=_in_passage(record, group),
+        times=_counts(record * np.int64(n + 1) + group),
         place=place,
         left=left,
         spread=_distinct(of_here, leader[record])[of_here].astype(np.int32),
@@ -118,6 +121,12 @@ def _mean(of_here: I64, value: np.ndarray[tuple[int], np.dtype[np.generic]], cou
     total = np.bincount(of_here, weights=value.astype(np.float64), minlength=count.size)
     out: F64 = (total / count)[of_here]
     return out
+
+
+def _counts(code: I64) -> I64:
+    """For each value, how often it occurs."""
+    _, which, count = np.unique(code, return_inverse=True, return_counts=True)
+    return np.asarray(count[which])
 
 
 def _distinct(group: I64, story: I64) -> I64:
@@ -153,7 +162,7 @@ def _first_prose(record: I64, prose: Bool) -> I64:
     return at[first]
 
 
-def _in_passage(record: I64, group: I64, leader: I64) -> Bool:
+def _in_passage(record: I64, group: I64) -> Bool:
     """Blocks whose group stands next to the same group elsewhere too."""
     n = group.size
     out = np.zeros(n, dtype=np.bool_)

@@ -68,14 +68,23 @@ def judge_headers(
 
 
 def _repeated(corpus: Corpus, evidence: Evidence) -> Bool:
-    """Headings that stand in several stories of their source, whatever prose follows them."""
+    """Headings that stand in several stories of their source, whatever prose follows them.
+
+    Or more than once among the paragraphs of one record, as no subheading does; refrains do, but
+    not between paragraphs.
+    """
     shape = corpus.blocks.shape[: corpus.n]
     announces = (shape & (kernels.COLON_END | kernels.DOTS_END)) != 0
     device = (shape & (kernels.QUESTION | kernels.DOTS | kernels.COLON)) != 0
     long = (evidence.length >= LINK_TOKENS) | ((evidence.length >= LINK_TOKENS - 1) & device)
     foreign_to_prose = (evidence.echo <= 0.6) & ~evidence.passage
     often = evidence.spread >= 4
-    return np.asarray((evidence.spread >= 2) & long & ~announces & (foreign_to_prose | often))
+    prose = ~evidence.line
+    between = np.zeros(prose.size, dtype=np.bool_)
+    between[1:-1] = prose[:-2] & prose[2:]
+    across = (evidence.spread >= 2) & (foreign_to_prose | often)
+    within = (evidence.times >= 2) & between
+    return np.asarray(long & ~announces & (across | within))
 
 
 def _below_headers(

@@ -68,10 +68,10 @@ def cut_articles(scan: Scan, lexicon: Lexicon) -> list[Article]:
     if n == 0:
         return []
     heading = blocks.headings() & (lexicon.begins(blocks, "prose") == 0)
-    marker = _markers(blocks, heading, lexicon)
+    marker, linked = _markers(blocks, heading, lexicon)
     credits = _credit_lines(blocks, heading, marker, lexicon)
     cuts = {line - 1: (line, support, 0.0) for line, support in credits.items()}
-    for at, score in _cohesion_cuts(scan, heading, marker, sorted(cuts)):
+    for at, score in _cohesion_cuts(scan, heading & ~marker, linked, sorted(cuts)):
         cuts[at] = (-1, 0, score)
     if 0 not in cuts:
         cuts[0] = (-1, 0, 0.0)
@@ -84,12 +84,17 @@ def cut_articles(scan: Scan, lexicon: Lexicon) -> list[Article]:
     return articles
 
 
-def _markers(blocks: Blocks, heading: Bool, lexicon: Lexicon) -> Bool:
-    """bool[n]; lines that the lexicon knows as headers, links with a header, or furniture."""
+def _markers(blocks: Blocks, heading: Bool, lexicon: Lexicon) -> tuple[Bool, Bool]:
+    """Lines the lexicon knows, bool[n] each: headers and furniture; links behind a header.
+
+    The former are never headlines. The latter may be: 'watch.. the moment when' is a link in one
+    place and a headline in another.
+    """
     header, leadin, footer = (lexicon.begins(blocks, r) for r in ("header", "leadin", "footer"))
     length = blocks.length()
-    headed = (header > 0) & ((header == length) | (header == blocks.lead))
-    return np.asarray(heading & (headed | (leadin > 0) | ((footer > 0) & (footer == length))))
+    alone = heading & (length > 0) & (length == np.maximum(np.maximum(header, leadin), footer))
+    linked = heading & ((leadin > 0) | ((header > 0) & (header == blocks.lead)))
+    return np.asarray(alone), np.asarray(linked & ~alone)
 
 
 def _credit_lines(
@@ -123,6 +128,13 @@ def _credit_lines(
         )
         if support >= (1 if known[b] else 2):
             found[b] = support
+    # Where several credit lines are made of two parts, one of two parts never seen is one too.
+    parted = (blocks.shape & kernels.DASH) != 0
+    made_so = [b for b in found if parted[b]]
+    if len(made_so) >= CUSTOM:
+        longest = int(length[made_so].max())
+        for b in np.flatnonzero(placed & parted & (length <= longest)).tolist():
+            found.setdefault(b, 1)
     return found
 
 
@@ -137,7 +149,7 @@ def _parts(blocks: Blocks, block: int) -> list[tuple[int, ...]]:
 
 
 def _cohesion_cuts(
-    scan: Scan, heading: Bool, marker: Bool, known: list[int]
+    scan: Scan, heading: Bool, linked: Bool, known: list[int]
 ) -> list[tuple[int, float]]:
     """Headlines that no credit line gives away, with the score of each.
 
@@ -147,7 +159,7 @@ def _cohesion_cuts(
     prose = np.flatnonzero(~heading & (blocks.length() >= LEAD_TOKENS))
     possible = [
         b
-        for b in np.flatnonzero(heading & ~marker & (blocks.length() >= HEADLINE_TOKENS)).tolist()
+        for b in np.flatnonzero(heading & (blocks.length() >= HEADLINE_TOKENS)).tolist()
         if 0 < b < n - 1 and not heading[b + 1] and b not in known and b - 1 not in known
     ]
     if not possible or prose.size < 2:
@@ -166,7 +178,7 @@ def _cohesion_cuts(
             after = prose[(prose > b) & (prose < bounds[at])][:WINDOW]
             if before.size and after.size:
                 score = bags.score(b, before, after)
-                if score >= least:
+                if score >= (SURE if linked[b] else least):
                     found[b] = score
     return sorted(found.items())
 
