@@ -73,9 +73,8 @@ def clean(
 
 def run(inputs: Inputs, sink: _Sink, config: Config, progress: Progress | None) -> Result:
     """Hand the data from stage to stage."""
-    words = lexicon.load()
     counts = Counts()
-    corpus = build(_read(inputs, counts, sink, progress), words)
+    corpus = build(_read(inputs, counts, sink, progress), lexicon.load())
     rank = rank_of(corpus, config.keep)
     order = keeping_order(corpus, rank)
     groups = group(corpus.blocks, order, config)
@@ -85,8 +84,8 @@ def run(inputs: Inputs, sink: _Sink, config: Config, progress: Progress | None) 
     residue, share = np.zeros(corpus.n, dtype=np.bool_), COPY_SHARE
     for _ in range(2):
         stories = find_stories(corpus, groups, rank, residue, share)
-        evidence = gather(corpus, groups, stories, words)
-        verdicts = judge_residue(corpus, evidence, words)
+        evidence = gather(corpus, groups, stories)
+        verdicts = judge_residue(corpus, evidence)
         residue, share = verdicts.residue(), STORY_SHARE
     groups = without(corpus.blocks, groups, residue, order, config)
     judge_repeats(corpus, groups, evidence, verdicts, config)
@@ -98,9 +97,8 @@ def run(inputs: Inputs, sink: _Sink, config: Config, progress: Progress | None) 
 
 def warm_up() -> None:
     """Load the compiled kernels, or compile them, on a few words."""
-    words = "كتب عمر رسالة طويلة إلى أهل القرية عن موسم الزيتون وسوق السبت".split()
-    first, second = " ".join(words), " ".join([*words, "الجديد"])
-    clean([{"text": f"{first}.\nموسم الزيتون\n{second}."}])
+    text = "كتب عمر رسالة طويلة إلى أهل القرية عن موسم الزيتون وسوق السبت"
+    clean([{"text": f"{text}.\nموسم الزيتون\n{text} الجديد."}])
 
 
 def _read(

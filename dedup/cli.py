@@ -123,7 +123,9 @@ def _clean(arguments: argparse.Namespace) -> int:
 
     if not arguments.out and not arguments.dry_run:
         raise InputError("say where to write: -o OUT.jsonl (or look first with --dry-run)")
-    config = Config(**{setting.name: getattr(arguments, setting.name) for setting in fields(Config)})
+    config = Config(
+        **{setting.name: getattr(arguments, setting.name) for setting in fields(Config)}
+    )
     begun = time.monotonic()
     quiet = arguments.quiet
     with _Patience(quiet):

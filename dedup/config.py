@@ -84,7 +84,9 @@ class Config:
     url_field: str = _setting("", "field that holds the address", metavar="NAME")
     date_field: str = _setting("", "field that holds the date", metavar="NAME")
     source_field: str = _setting("", "field that holds the outlet", metavar="NAME")
-    keep_empty: bool = _setting(False, "keep records with nothing left in place, with an empty text")
+    keep_empty: bool = _setting(
+        False, "keep records with nothing left in place, with an empty text"
+    )
     on_error: str = _setting(
         "skip",
         "a record that cannot be read: set it aside and go on, or stop",

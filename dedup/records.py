@@ -101,7 +101,6 @@ class Removal(NamedTuple):
     block: int
 
 
-
 @dataclass(slots=True)
 class Counts:
     """What a run read, removed and wrote.

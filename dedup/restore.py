@@ -96,7 +96,9 @@ def _records(path: Path, config: Config) -> Iterator[tuple[int, Record]]:
                 raise InputError(f"{row.file}:{row.line}: {row.rule}")
             struct = orjson.loads(row.raw).get("dedup")
             if not isinstance(struct, dict) or "removed" not in struct:
-                raise InputError(f"{path}:{row.line}: no 'dedup' field; dedup clean did not write it")
+                raise InputError(
+                    f"{path}:{row.line}: no 'dedup' field; dedup clean did not write it"
+                )
             yield struct.get("position", -1), row
 
 

@@ -22,9 +22,7 @@ from dedup.formats import jsonl, text
 from dedup.formats.jsonl import Fields
 from dedup.records import Record, Rejected
 
-Reader: TypeAlias = Callable[
-    [Iterator[bytes], str, Config, Fields], Iterator[Record | Rejected]
-]
+Reader: TypeAlias = Callable[[Iterator[bytes], str, Config, Fields], Iterator[Record | Rejected]]
 READERS: dict[str, Reader] = {
     ".jsonl": jsonl.read,
     ".ndjson": jsonl.read,
@@ -252,7 +250,7 @@ class _Torn(io.RawIOBase):
 
 def _standard_input() -> Input:
     """Standard input, kept in a temporary file since it is read twice; JSONL or a raw dump."""
-    spool = tempfile.TemporaryFile()
+    spool = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the input
     stream = sys.stdin.buffer
     while chunk := stream.read(1 << 20):
         spool.write(chunk)

@@ -16,6 +16,8 @@ from dedup.records import ALIASES, Record, Rejected
 
 Fields: TypeAlias = Counter[tuple[str, str]]
 """(meaning, field name) -> in how many records it served."""
+Plan: TypeAlias = dict[str, tuple[str, ...]]
+"""Meaning -> the names for it that an object has, the likeliest first."""
 
 CUT_OFF = b"\0cut off\n"
 _RAW = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -26,6 +28,7 @@ def read(
 ) -> Iterator[Record | Rejected]:
     """Records of JSON lines. Empty lines are passed over; lines end at \\n and nowhere else."""
     names = {meaning: _names(meaning, config) for meaning in ALIASES}
+    plans: dict[tuple[str, ...], Plan] = {}
     number = 0
     for number, line in enumerate(lines, 1):
         row = line.strip()
@@ -42,11 +45,15 @@ def read(
             rule = f"a JSON {_type(found)}, not an object; every line must be one {{...}}"
             yield Rejected(name, number, rule, line)
             continue
-        record = _record(found, row, name, number, names, fields)
-        if isinstance(record, str):
-            yield Rejected(name, number, record, line)
-        else:
-            yield record
+        keys = tuple(found)
+        plan = plans.get(keys)
+        if plan is None:
+            plan = plans[keys] = {m: tuple(n for n in names[m] if n in found) for m in names}
+        record = _record(found, row, name, number, plan, fields)
+        if record is None:
+            yield Rejected(name, number, _no_text(found, names["text"]), line)
+            continue
+        yield record
 
 
 def _names(meaning: str, config: Config) -> tuple[str, ...]:
@@ -69,47 +76,50 @@ def _why(row: bytes, line: bytes, error: Exception) -> str:
 
 
 def _record(
-    found: dict[str, Any],
-    row: bytes,
-    name: str,
-    number: int,
-    names: Mapping[str, tuple[str, ...]],
-    fields: Fields,
-) -> Record | str:
-    """The record of a JSON object, or why it is none."""
-    text_field = _pick(found, names["text"], str)
+    found: dict[str, Any], row: bytes, name: str, number: int, plan: Plan, fields: Fields
+) -> Record | None:
+    """The record of a JSON object; None when it has no text."""
+    text_field, text = _pick(found, plan["text"], (str,))
     if text_field is None:
-        return _no_text(found, names["text"])
+        return None
+    values = {}
+    for meaning, kinds in _KINDS.items():
+        chosen, values[meaning] = _pick(found, plan[meaning], kinds)
+        if chosen is not None:
+            fields[meaning, chosen] += 1
     fields["text", text_field] += 1
-
-    def value(meaning: str, kinds: Any) -> Any:
-        chosen = _pick(found, names[meaning], kinds)
-        if chosen is None:
-            return ""
-        fields[meaning, chosen] += 1
-        return found[chosen]
-
     return Record(
-        id=str(value("id", (str, int))) or f"{name}:{number}",
+        id=str(values["id"]) or f"{name}:{number}",
         file=name,
         line=number,
-        source=_source(value("source", str)) or _host(value("url", str)) or name,
-        text=found[text_field],
-        title=value("title", str),
-        abstract=value("abstract", str),
-        date=str(value("date", (str, int, float))),
+        source=_source(values["source"]) or _host(values["url"]) or name,
+        text=text,
+        title=values["title"],
+        abstract=values["abstract"],
+        date=str(values["date"]),
         raw=row,
         text_field=text_field,
         has_struct="dedup" in found,
     )
 
 
-def _pick(found: Mapping[str, Any], names: tuple[str, ...], kinds: Any) -> str | None:
+_KINDS: dict[str, tuple[type, ...]] = {
+    "id": (str, int),
+    "title": (str,),
+    "abstract": (str,),
+    "url": (str,),
+    "date": (str, int, float),
+    "source": (str,),
+}
+
+
+def _pick(
+    found: Mapping[str, Any], names: tuple[str, ...], kinds: tuple[type, ...]
+) -> tuple[str | None, Any]:
     for name in names:
-        value = found.get(name)
-        if value is not None and isinstance(value, kinds) and not isinstance(value, bool):
-            return name
-    return None
+        if type(found[name]) in kinds:
+            return name, found[name]
+    return None, ""
 
 
 def _no_text(found: Mapping[str, Any], names: tuple[str, ...]) -> str:

@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -131,10 +132,8 @@ class Outputs:
 
     def _discard(self) -> None:
         for file in self._files.values():
-            try:
+            with suppress(OSError):  # the disk may be full; the file goes anyway
                 file.close()
-            except OSError:
-                pass  # the disk is full: the file goes anyway
         for temporary in self._temporary.values():
             temporary.unlink(missing_ok=True)
 

@@ -44,9 +44,7 @@ def read(
     yield from _articles("".join(kept), kept, numbers, name)
 
 
-def _articles(
-    text: str, lines: list[str], numbers: list[int], name: str
-) -> Iterator[Record]:
+def _articles(text: str, lines: list[str], numbers: list[int], name: str) -> Iterator[Record]:
     words = lexicon.load()
     found = scan([text], words.common)
     blocks = found.blocks

@@ -9,10 +9,9 @@ import numpy as np
 
 from dedup.config import Config
 from dedup.formats import cleaned
-from dedup.formats.outputs import Outputs
 from dedup.judge.evidence import Evidence
 from dedup.judge.verdicts import KEPT, NAMES, Verdicts
-from dedup.records import Counts, I64, Record, Removal
+from dedup.records import I64, Counts, Record, Removal
 from dedup.text.corpus import Corpus
 
 
@@ -95,9 +94,7 @@ class Writer:
         places = list(
             zip(blocks.start[first:end].tolist(), blocks.end[first:end].tolist(), strict=True)
         )
-        kinds = [
-            NAMES[rule][1] if rule else "" for rule in self._verdicts.rule[first:end].tolist()
-        ]
+        kinds = [NAMES[rule][1] if rule else "" for rule in self._verdicts.rule[first:end].tolist()]
         return cleaned.spans(record.text, places, kinds, first)
 
     def _rows(self, record: Record, removals: list[Removal]) -> Iterator[bytes]:

@@ -11,23 +11,19 @@ from dedup.judge.verdicts import CREDIT, FOOTER, STANDING, Verdicts
 from dedup.records import I64, Bool
 from dedup.text import kernels
 from dedup.text.corpus import Corpus
-from dedup.text.lexicon import Lexicon
 
 AT_EDGE = 0.9  # share of a standing line's places that must be at the same edge
 CREDIT_TOKENS = 12
 SUPPORT = 3  # stories of a source that must share a template
 
 
-def judge_edges(
-    corpus: Corpus, evidence: Evidence, lexicon: Lexicon, verdicts: Verdicts
-) -> None:
+def judge_edges(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
     """Mark furniture words, standing lines and credit lines."""
-    _footers(corpus, evidence, lexicon, verdicts)
+    _footers(corpus, evidence, verdicts)
     standing = np.flatnonzero(_stands(evidence) & (verdicts.rule == 0))
-    credit = lexicon.begins(corpus.blocks, "credit")[: corpus.n]
-    verdicts.mark(standing[credit[standing] > 0], CREDIT)
+    verdicts.mark(standing[corpus.phrases["credit"][standing] > 0], CREDIT)
     verdicts.mark(standing, STANDING)
-    _templates(corpus, evidence, credit, verdicts)
+    _templates(corpus, evidence, verdicts)
 
 
 def _stands(evidence: Evidence) -> Bool:
@@ -49,28 +45,24 @@ def _stands(evidence: Evidence) -> Bool:
     return np.asarray(often & edge & (evidence.length > 0))
 
 
-def _footers(
-    corpus: Corpus, evidence: Evidence, lexicon: Lexicon, verdicts: Verdicts
-) -> None:
+def _footers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
     """Lines of furniture words, and lines that begin with some and stand at the tail."""
-    footer, opening = (lexicon.begins(corpus.blocks, r)[: corpus.n] for r in ("footer", "opening"))
+    footer, opening = corpus.phrases["footer"], corpus.phrases["opening"]
     verdicts.mark(evidence.line & (footer > 0) & (footer == evidence.length), FOOTER)
-    embed = lexicon.begins(corpus.blocks, "embed")[: corpus.n]
-    verdicts.mark(evidence.line & (embed > 0), FOOTER)
+    verdicts.mark(evidence.line & (corpus.phrases["embed"] > 0), FOOTER)
     late = (evidence.left < EDGE_TAIL) & (evidence.place > 0)
     recurs = (evidence.spread >= 2) & (evidence.tail >= AT_EDGE)
     last_and_loose = (evidence.left == 0) & evidence.line
     verdicts.mark(late & (recurs | last_and_loose) & (opening > 0), FOOTER)
 
 
-def _templates(
-    corpus: Corpus, evidence: Evidence, credit: I64, verdicts: Verdicts
-) -> None:
+def _templates(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
     """Credit lines with a varying slot: 'place - agency', '* from "paper"', 'this piece by ...'.
 
     A template is the wording before or after the separating mark, or the words of the lexicon
     that a line begins with; it counts where stories of the source share it at the same edge.
     """
+    credit = corpus.phrases["credit"]
     edge = (evidence.place < EDGE_HEAD) | (evidence.left < EDGE_TAIL - 1)
     shape = corpus.blocks.shape[: corpus.n]
     marked = (shape & (kernels.DASH | kernels.BULLET)) != 0

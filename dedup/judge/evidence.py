@@ -14,7 +14,6 @@ from dedup.match.groups import Groups
 from dedup.records import F64, I32, I64, Bool
 from dedup.text import kernels
 from dedup.text.corpus import Corpus
-from dedup.text.lexicon import Lexicon
 
 EDGE_HEAD, EDGE_TAIL = 2, 4  # blocks from either end that count as the edge of a record
 LEAD_TOKENS = 8
@@ -64,14 +63,13 @@ class Evidence(NamedTuple):
     records: I64
 
 
-def gather(corpus: Corpus, groups: Groups, leader: I64, lexicon: Lexicon) -> Evidence:
+def gather(corpus: Corpus, groups: Groups, leader: I64) -> Evidence:
     """Gather the evidence of all blocks.
 
     Args:
         corpus: all records.
         groups: matched blocks, headlines and abstracts among them.
         leader: int64[records]; the record that leads each record's story.
-        lexicon: words that open a paragraph of prose.
     """
     n = corpus.n
     blocks = corpus.blocks
@@ -87,7 +85,7 @@ def gather(corpus: Corpus, groups: Groups, leader: I64, lexicon: Lexicon) -> Evi
     share = np.where(shaped, blocks.echo_next[:n] / np.maximum(1, blocks.content[:n]), 0.0)
     length = blocks.length()[:n]
     line = blocks.headings()[:n]
-    heading = line & ~_opens_prose(corpus, ~line, lexicon)
+    heading = line & ~_opens_prose(corpus, ~line)
     first_prose = _first_prose(record, ~heading & (length >= LEAD_TOKENS))
     titles = slice(n, n + corpus.titles)
     abstracts = slice(n + corpus.titles, None)
@@ -135,13 +133,13 @@ def _distinct(group: I64, story: I64) -> I64:
     return np.bincount(code // (story.size + 1), minlength=int(group.max(initial=-1)) + 1)
 
 
-def _opens_prose(corpus: Corpus, prose: Bool, lexicon: Lexicon) -> Bool:
+def _opens_prose(corpus: Corpus, prose: Bool) -> Bool:
     """Blocks whose first word opens paragraphs, and never or hardly ever a headline.
 
     The lexicon knows some such words; the input's own paragraphs and headlines tell the others.
     """
     n, blocks = corpus.n, corpus.blocks
-    known: Bool = lexicon.begins(blocks, "prose")[:n] > 0
+    known: Bool = corpus.phrases["prose"] > 0
     filled = np.flatnonzero(blocks.length()[: n + corpus.titles])
     words, word = np.unique(blocks.tokens[blocks.pointer[filled]], return_inverse=True)
     texts = filled < n

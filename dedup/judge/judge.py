@@ -13,18 +13,15 @@ from dedup.match.groups import Groups
 from dedup.match.stories import Passage, extend_passages
 from dedup.records import I64
 from dedup.text.corpus import Corpus
-from dedup.text.lexicon import Lexicon
 
 REPEAT_TOKENS = 8  # a shorter block that recurs is removed only within a passage
 
 
-def judge_residue(
-    corpus: Corpus, evidence: Evidence, lexicon: Lexicon
-) -> Verdicts:
+def judge_residue(corpus: Corpus, evidence: Evidence) -> Verdicts:
     """Tell what is part of the page from what is part of a story."""
     verdicts = Verdicts.none(corpus)
-    headers = judge_headers(corpus, evidence, lexicon, verdicts)
-    judge_edges(corpus, evidence, lexicon, verdicts)
+    headers = judge_headers(corpus, evidence, verdicts)
+    judge_edges(corpus, evidence, verdicts)
     judge_links(corpus, evidence, headers, verdicts)
     _lines_without_words(corpus, verdicts)
     return verdicts

@@ -19,7 +19,6 @@ from dedup.judge.verdicts import (
 from dedup.records import F64, I32, I64, Bool
 from dedup.text import kernels
 from dedup.text.corpus import Corpus
-from dedup.text.lexicon import Lexicon
 
 HEADLINE_TOKENS = 4  # fewer words equal a headline by chance
 LINK_TOKENS = 6  # a line that recurs between paragraphs is a link from this length on
@@ -53,12 +52,10 @@ def judge_links(corpus: Corpus, evidence: Evidence, headers: I64, verdicts: Verd
     verdicts.mark(_teasers(corpus, evidence, verdicts), TEASER)
 
 
-def judge_headers(
-    corpus: Corpus, evidence: Evidence, lexicon: Lexicon, verdicts: Verdicts
-) -> I64:
+def judge_headers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> I64:
     """Mark lines that are a header, or a header and its link; return the former (int64)."""
     blocks = corpus.blocks
-    header, leadin = (lexicon.begins(blocks, r)[: corpus.n] for r in ("header", "leadin"))
+    header, leadin = corpus.phrases["header"], corpus.phrases["leadin"]
     phrase = np.maximum(header, leadin)
     alone = evidence.line & (phrase > 0) & (phrase == evidence.length)
     linked = (leadin > 0) | ((header > 0) & (header == blocks.lead[: corpus.n]))
@@ -87,16 +84,14 @@ def _repeated(corpus: Corpus, evidence: Evidence) -> Bool:
     return np.asarray(long & ~announces & (across | within))
 
 
-def _below_headers(
-    corpus: Corpus, evidence: Evidence, headers: I64, verdicts: Verdicts
-) -> None:
+def _below_headers(corpus: Corpus, evidence: Evidence, headers: I64, verdicts: Verdicts) -> None:
     """Mark the links below each header, up to where the prose goes on."""
     record = corpus.record_of()
     blocks = corpus.blocks
     shape = blocks.shape
     found: list[int] = []
     for header in headers.tolist():
-        run = []
+        run: list[int] = []
         b = header + 1
         while b < corpus.n and record[b] == record[header] and len(run) < LINKS_BELOW:
             link_like = evidence.heading[b] or evidence.title_of[b] >= 0
@@ -185,7 +180,7 @@ def _teasers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> I64:
     for r in closed:
         by_source.setdefault(int(corpus.source[r]), []).append(r)
     sizes = np.bincount(corpus.source, minlength=len(corpus.sources))
-    found = []
+    found: list[int] = []
     for source, records in by_source.items():
         if len(records) < max(2, USUAL * sizes[source]):
             continue

@@ -9,7 +9,7 @@ import numpy as np
 from dedup.config import Config
 from dedup.match import kernels
 from dedup.match.verify import shingle_sets
-from dedup.records import Bool, F64, I64
+from dedup.records import F64, I64, Bool
 from dedup.sketch import lsh, minhash
 from dedup.text.blocks import Blocks
 
@@ -107,9 +107,7 @@ def _near(blocks: Blocks, unique: I64, rank: I64, config: Config) -> tuple[I64, 
     """Representatives and similarities among blocks of different keys, for all n blocks."""
     n = rank.size
     representative, similarity = np.arange(n, dtype=np.int64), np.ones(n, dtype=np.float64)
-    bands, rows = lsh.optimal_bands(
-        config.threshold, config.num_perm, config.false_negative_weight
-    )
+    bands, rows = lsh.optimal_bands(config.threshold, config.num_perm, config.false_negative_weight)
     hashes = minhash.sketch(
         blocks.tokens, blocks.pointer, unique, config.shingle, config.seed, bands, rows
     )

@@ -17,7 +17,8 @@ def rank_of(corpus: Corpus, keep: str) -> I64:
     rank = np.empty(size, dtype=np.int64)
     if keep == "longest":
         tokens = np.add.reduceat(
-            np.append(corpus.blocks.length()[: corpus.n], 0), np.minimum(corpus.first[:-1], corpus.n)
+            np.append(corpus.blocks.length()[: corpus.n], 0),
+            np.minimum(corpus.first[:-1], corpus.n),
         )
         tokens[corpus.first[1:] == corpus.first[:-1]] = 0
         order = np.argsort(-tokens, kind="stable")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from dedup.config import Config
 from dedup.match.groups import Groups
 from dedup.match.verify import ShingleSets, shingle_sets
-from dedup.records import Bool, F64, I64
+from dedup.records import I64, Bool
 from dedup.text.blocks import Blocks
 from dedup.text.corpus import Corpus
 
@@ -191,7 +192,7 @@ def _extend(
         if len(run) < 2:
             continue
         pairs = []
-        for (i, j), (next_i, next_j) in zip(run, run[1:], strict=False):
+        for (i, j), (next_i, next_j) in pairwise(run):
             pairs += [(a, b) for a in range(i + 1, next_i) for b in range(j + 1, next_j)]
         pairs += [(run[0][0] - 1, run[0][1] - 1), (run[-1][0] + 1, run[-1][1] + 1)]
         taken: set[int] = set()
@@ -229,5 +230,4 @@ def _alike(blocks: Blocks, one: int, other: int, shingle: int) -> tuple[float, f
     which = np.array([one, other])
     sets: ShingleSets = shingle_sets(blocks.tokens, blocks.pointer, which, shingle)
     a, b = (blocks.tokens[blocks.pointer[k] : blocks.pointer[k + 1]] for k in (one, other))
-    contained: F64 = np.isin(a, b)
-    return sets.jaccard(0, 1), float(contained.mean())
+    return sets.jaccard(0, 1), float(np.isin(a, b).mean())

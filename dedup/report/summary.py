@@ -36,10 +36,14 @@ def summary(
     for kind, spans in counts.kinds.items():
         if spans:
             bar = "█" * max(1, round(BAR * spans / most))
-            lines.append(f"         {kind:<12} {spans:>9,} {counts.removed_chars[kind]:>12,}  {bar}")
+            lines.append(
+                f"         {kind:<12} {spans:>9,} {counts.removed_chars[kind]:>12,}  {bar}"
+            )
     gone = sum(counts.removed_chars.values())
     share = 100 * gone / max(1, counts.chars)
-    lines.append(f"         {'all':<12} {sum(counts.kinds.values()):>9,} {gone:>12,}  {share:.1f} %")
+    lines.append(
+        f"         {'all':<12} {sum(counts.kinds.values()):>9,} {gone:>12,}  {share:.1f} %"
+    )
     if len(counts.sources) > 1:
         lines += ["", *_sources(counts)]
     lines += [

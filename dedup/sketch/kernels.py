@@ -29,9 +29,7 @@ def shingle_hash(tokens: Any, at: Any, width: Any) -> Any:
 
 
 @nb.njit(cache=True, nogil=True)
-def signatures(
-    tokens: Any, pointer: Any, which: Any, width: Any, a: Any, b: Any, out: Any
-) -> None:
+def signatures(tokens: Any, pointer: Any, which: Any, width: Any, a: Any, b: Any, out: Any) -> None:
     """MinHash signatures of blocks by the affine32 scheme of datasketch 2.
 
     The input hash of a shingle is the low half of `shingle_hash`; it is mixed by MurmurHash3's

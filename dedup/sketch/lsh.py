@@ -11,9 +11,7 @@ from dedup.sketch import kernels
 
 
 @lru_cache(maxsize=16)
-def optimal_bands(
-    threshold: float, num_perm: int, false_negative_weight: float
-) -> tuple[int, int]:
+def optimal_bands(threshold: float, num_perm: int, false_negative_weight: float) -> tuple[int, int]:
     """Bands and rows with the least weighted error, as datasketch's `MinHashLSH` chooses them.
 
     A pair of similarity s meets in a band of r rows with probability s**r, in one of b bands with
@@ -26,11 +24,11 @@ def optimal_bands(
     """
     nodes, weights = np.polynomial.legendre.leggauss(160)
     below, above = (nodes + 1) / 2 * threshold, (nodes + 1) / 2 * (1 - threshold) + threshold
-    best, least = (1, 1), np.inf
+    best, least = (1, 1), float("inf")
     for bands in range(1, num_perm + 1):
         for rows in range(1, num_perm // bands + 1):
-            positive = weights @ (1 - (1 - below**rows) ** bands) * threshold / 2
-            negative = weights @ ((1 - above**rows) ** bands) * (1 - threshold) / 2
+            positive = float(weights @ (1 - (1 - below**rows) ** bands)) * threshold / 2
+            negative = float(weights @ ((1 - above**rows) ** bands)) * (1 - threshold) / 2
             error = positive * (1 - false_negative_weight) + negative * false_negative_weight
             if error < least:
                 best, least = (bands, rows), error

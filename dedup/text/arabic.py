@@ -80,7 +80,8 @@ def tokens(text: str) -> list[str]:
         text = html.unescape(text)
     text = unicodedata.normalize("NFKC", text.translate(_DELETE))
     text = "".join(map(str.lower, text.translate(_DELETE)))
-    return _TOKEN.findall(text.translate(FOLDED))
+    found: list[str] = _TOKEN.findall(text.translate(FOLDED))
+    return found
 
 
 # Actions of the fold table besides a folded code point (which is always >= 32).

@@ -29,6 +29,8 @@ class Corpus(NamedTuple):
         titles: blocks [n, n + titles) are headlines; abstracts follow.
         first: int64[records + 1]; where each record's blocks begin.
         fixed: uint8[n]; NOTHING, or TITLE or BYLINE where a raw dump was cut so.
+        phrases: role of the lexicon -> int64[n]; tokens of the longest phrase of that role that a
+            block begins with, 0 for none.
         residue: uint8[n]; 1 where the white space behind a block holds an invisible line, such as
             an embedded widget leaves behind.
         ids: id of each record.
@@ -43,6 +45,7 @@ class Corpus(NamedTuple):
     titles: int
     first: I64
     fixed: U8
+    phrases: dict[str, I64]
     residue: U8
     ids: list[str]
     dates: list[str]
@@ -97,6 +100,7 @@ def build(records: Iterable[Record], lexicon: Lexicon) -> Corpus:
         titles=parts[-2].key.size,
         first=first,
         fixed=_fixed(fixed, first, n),
+        phrases={role: lexicon.begins(blocks, role)[:n] for role in lexicon.phrases},
         residue=np.concatenate([*residue, np.zeros(0, dtype=np.uint8)]),
         ids=ids,
         dates=dates,

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dedup.records import F64, Bool, I64
+from dedup.records import F64, I64, U32, Bool
 from dedup.text import kernels
 from dedup.text.blocks import Blocks, Scan
 from dedup.text.lexicon import Lexicon
@@ -97,9 +97,7 @@ def _markers(blocks: Blocks, heading: Bool, lexicon: Lexicon) -> tuple[Bool, Boo
     return np.asarray(alone), np.asarray(linked & ~alone)
 
 
-def _credit_lines(
-    blocks: Blocks, heading: Bool, marker: Bool, lexicon: Lexicon
-) -> dict[int, int]:
+def _credit_lines(blocks: Blocks, heading: Bool, marker: Bool, lexicon: Lexicon) -> dict[int, int]:
     """Credit lines, each with the number of lines that share its wording."""
     n = heading.size
     length = blocks.length()
@@ -193,10 +191,11 @@ class _Bags:
         self._stems_known = stems
         self._weight: F64 = np.log((1 + prose.size) / (0.5 + count))
 
-    def _stems(self, block: int) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
+    def _stems(self, block: int) -> U32:
         pointer = self._scan.blocks.pointer
         stems = self._scan.stems[pointer[block] : pointer[block + 1]]
-        return stems[stems != 0]
+        found: U32 = stems[stems != 0]
+        return found
 
     def _bag(self, blocks: I64) -> tuple[I64, F64]:
         stems = np.unique(np.concatenate([self._stems(b) for b in blocks.tolist()]))
@@ -237,5 +236,3 @@ class _Bags:
             return 0.0
         around = np.concatenate([self._stems(b) for b in prose.tolist()])
         return float(np.isin(stems, around).mean())
-
-

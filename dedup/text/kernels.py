@@ -37,6 +37,7 @@ _PRIME = np.uint64(0x100000001B3)  # FNV's 64-bit prime
 _S33 = np.uint64(33)
 _U0 = np.uint64(0)
 
+
 @nb.njit(cache=True, nogil=True)
 def mix64(x: Any) -> Any:
     """MurmurHash3's 64-bit finalizer."""
@@ -160,6 +161,52 @@ def count_newlines(buf: Any) -> int:
         if c == 10 or c == 13 or c == 0xE2:
             n += 1
     return n
+
+
+@nb.njit(cache=True, nogil=True)
+def _is_quote(c: Any) -> Any:
+    return c == 0x22 or c == 0xAB or c == 0xBB or 0x201C <= c <= 0x201F
+
+
+@nb.njit(cache=True, nogil=True)
+def _is_dash(c: Any) -> Any:
+    """_ | – — /"""
+    return c == 0x5F or c == 0x7C or c == 0x2013 or c == 0x2014 or c == 0x2F
+
+
+@nb.njit(cache=True, nogil=True)
+def _stands_free(buf: Any, i: Any, stop: Any, previous: Any) -> Any:
+    """Whether a hyphen has white space next to it: it then parts, and joins otherwise."""
+    return _is_space(previous) or (i < stop and (buf[i] == 0x20 or buf[i] == 0xC2))
+
+
+@nb.njit(cache=True, nogil=True)
+def _ends_sentence(c: Any) -> Any:
+    """. ! ? ؟"""
+    return c == 0x2E or c == 0x21 or c == 0x3F or c == 0x61F
+
+
+@nb.njit(cache=True, nogil=True)
+def _opens_entity(byte: Any) -> Any:
+    """What follows the & of an HTML entity: # or a Latin letter."""
+    return byte == 0x23 or 97 <= (byte | 32) <= 122
+
+
+@nb.njit(cache=True, nogil=True)
+def _is_bullet(c: Any) -> Any:
+    """* - • · ● ▪ _ | > #"""
+    return (
+        c == 0x2A
+        or c == 0x2D
+        or c == 0x2022
+        or c == 0xB7
+        or c == 0x25CF
+        or c == 0x25AA
+        or c == 0x5F
+        or c == 0x7C
+        or c == 0x3E
+        or c == 0x23
+    )
 
 
 @nb.njit(cache=True, nogil=True)
@@ -316,45 +363,30 @@ def fold_blocks(
             # The rest is about signs, not letters.
             if a < 32:
                 seen = total - begun
-                if c == 0x26 and i < stop:  # & may begin an HTML entity
-                    follow = buf[i] | 32
-                    if buf[i] == 0x23 or 97 <= follow <= 122:
-                        bits |= DEFERRED
-                mark = False
-                if c == 0x2E or c == 0x21 or c == 0x6D4:  # . ! ۔
-                    if c == 0x2E and previous == 0x2E:
-                        pending_dots, pending_stop, mark = True, False, True
-                elif c == 0x2026:  # …
-                    pending_dots, mark = True, True
+                parts = False
+                if c == 0x2E and previous == 0x2E:
+                    pending_dots, pending_stop, parts = True, False, True
+                elif c == 0x2026:
+                    pending_dots, parts = True, True
                 elif c == 0x3A and not 48 <= previous <= 57:  # : but not that of a time
-                    pending_colon, mark = True, True
+                    pending_colon, parts = True, True
                 elif c == 0x60C or c == 0x2C:
                     bits |= COMMA
-                elif c == 0x22 or c == 0xAB or c == 0xBB or 0x201C <= c <= 0x201F:
+                elif c == 0x40 or (c == 0x2F and previous == 0x2F):
+                    bits |= ADDRESS
+                elif _is_quote(c):
                     bits |= QUOTE
-                elif c == 0x5F or c == 0x7C or c == 0x2013 or c == 0x2014 or c == 0x2F:
-                    mark = True
-                    if seen > 0:
-                        bits |= DASH
-                elif c == 0x2D:  # a hyphen parts only when a space stands next to it
-                    if _is_space(previous) or (i < stop and (buf[i] == 32 or buf[i] == 0xC2)):
-                        mark = True
-                        if seen > 0:
-                            bits |= DASH
-                elif c == 0x40:
-                    bits |= ADDRESS
-                elif _is_space(c):
-                    if previous == 0x2E or previous == 0x21 or previous == 0x61F or previous == 0x3F:
-                        pending_stop = not pending_dots
-                if c == 0x2F and previous == 0x2F:
-                    bits |= ADDRESS
-                if mark and head == 0 and 0 < seen < 255:
+                elif _is_dash(c) or (c == 0x2D and _stands_free(buf, i, stop, previous)):
+                    parts = True
+                    bits |= DASH if seen > 0 else 0
+                elif _is_space(c) and _ends_sentence(previous):
+                    pending_stop = not pending_dots
+                elif c == 0x26 and i < stop and _opens_entity(buf[i]):
+                    bits |= DEFERRED
+                if parts and head == 0 and 0 < seen < 255:
                     head = seen
-                if seen == 0 and last == 0:
-                    if c == 0x2A or c == 0x2D or c == 0x2022 or c == 0x5F or c == 0x7C:
-                        bits |= BULLET
-                    elif c == 0x3E or c == 0x23 or c == 0x25CF or c == 0x25AA or c == 0xB7:
-                        bits |= BULLET
+                if seen == 0 and last == 0 and _is_bullet(c):
+                    bits |= BULLET
             if not _is_closing(c):
                 before, last = last, c
             previous = c
@@ -362,7 +394,7 @@ def fold_blocks(
             bits |= DOTS_END
         elif last == 0x2E or last == 0x6D4:
             bits |= STOP
-        elif last == 0x61F or last == 0x3F or last == 0x21:
+        elif _ends_sentence(last):
             bits |= QUESTION
         elif last == 0x3A:
             bits |= COLON_END
