@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from dedup.judge.evidence import EDGE_HEAD, EDGE_TAIL, Evidence
+from dedup.judge.evidence import Evidence
 from dedup.judge.verdicts import CREDIT, FOOTER, STANDING, Verdicts
 from dedup.records import I64, Bool
 from dedup.text import kernels
@@ -50,7 +50,7 @@ def _footers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
     footer, opening = corpus.phrases["footer"], corpus.phrases["opening"]
     verdicts.mark(evidence.line & (footer > 0) & (footer == evidence.length), FOOTER)
     verdicts.mark(evidence.line & (corpus.phrases["embed"] > 0), FOOTER)
-    late = (evidence.left < EDGE_TAIL) & (evidence.place > 0)
+    late = evidence.at_tail & (evidence.place > 0)
     recurs = (evidence.spread >= 2) & (evidence.tail >= AT_EDGE)
     last_and_loose = (evidence.left == 0) & evidence.line
     verdicts.mark(late & (recurs | last_and_loose) & (opening > 0), FOOTER)
@@ -63,7 +63,7 @@ def _templates(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
     that a line begins with; it counts where stories of the source share it at the same edge.
     """
     credit = corpus.phrases["credit"]
-    edge = (evidence.place < EDGE_HEAD) | (evidence.left < EDGE_TAIL - 1)
+    edge = evidence.at_head | evidence.at_tail
     shape = corpus.blocks.shape[: corpus.n]
     marked = (shape & (kernels.DASH | kernels.BULLET)) != 0
     short = evidence.line & (evidence.length <= CREDIT_TOKENS)
@@ -76,7 +76,7 @@ def _templates(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
         if not bare[b] and not (short[b] and known) and known < 2:
             continue
         wordings[b] = [
-            (int(corpus.source[record[b]]), int(evidence.place[b] < EDGE_HEAD), *part)
+            (int(corpus.source[record[b]]), int(evidence.at_head[b]), *part)
             for part in _wordings(corpus, b, known, bool(short[b]))
         ]
         for part in wordings[b]:

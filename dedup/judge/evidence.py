@@ -15,7 +15,7 @@ from dedup.records import F64, I32, I64, Bool
 from dedup.text import kernels
 from dedup.text.corpus import Corpus
 
-EDGE_HEAD, EDGE_TAIL = 2, 4  # blocks from either end that count as the edge of a record
+OWN = 3  # a paragraph that stands in fewer stories of its source is a record's own
 LEAD_TOKENS = 8
 OPENER, OPENER_ODDS = 20, 50  # paragraphs a word must open, and how often for one headline
 ENOUGH_TITLES = 200  # headlines from which on a word that opens none of them tells something
@@ -36,7 +36,9 @@ class Evidence(NamedTuple):
         times: int64; how often its group stands in its own record.
         spread: int32; distinct stories of its source that hold its group.
         stories: int32; distinct stories of the whole input that hold its group.
-        head: float64; share of the group's places in the source that are near a record's head.
+        at_head: bool; no paragraph of the record's own stands before it.
+        at_tail: bool; no paragraph of the record's own stands behind it.
+        head: float64; share of the group's places in the source that are at the head.
         tail: float64; the same for the tail.
         echo: float64; mean over the group's places in the source of the share of the heading's
             meaningful stems that the prose right after it takes up.
@@ -55,6 +57,8 @@ class Evidence(NamedTuple):
     left: I64
     spread: I32
     stories: I32
+    at_head: Bool
+    at_tail: Bool
     head: F64
     tail: F64
     echo: F64
@@ -93,6 +97,11 @@ def gather(corpus: Corpus, groups: Groups, leader: I64) -> Evidence:
     lead_records = np.concatenate([record[first_prose], blocks.record[abstracts]])
     lead_of = _other(group, record, leads, lead_records, leader)
     lead_of[first_prose] = -1
+    spread = _distinct(of_here, leader[record])[of_here]
+    own = np.cumsum(~line & (length >= LEAD_TOKENS) & (spread < OWN))
+    own_before = np.append(0, own)  # own paragraphs of the input before each block, and after all
+    at_head = own_before[:-1] == own_before[corpus.first[record]]
+    at_tail = own_before[1:] == own_before[corpus.first[record + 1]]
     return Evidence(
         group=group,
         length=length,
@@ -102,10 +111,12 @@ def gather(corpus: Corpus, groups: Groups, leader: I64) -> Evidence:
         times=_counts(record * np.int64(n + 1) + group),
         place=place,
         left=left,
-        spread=_distinct(of_here, leader[record])[of_here].astype(np.int32),
+        spread=spread.astype(np.int32),
         stories=_distinct(group, leader[record])[group].astype(np.int32),
-        head=_mean(of_here, place < EDGE_HEAD, count),
-        tail=_mean(of_here, left < EDGE_TAIL, count),
+        at_head=at_head,
+        at_tail=at_tail,
+        head=_mean(of_here, at_head, count),
+        tail=_mean(of_here, at_tail, count),
         echo=_mean(of_here, share, count),
         title_of=_other(
             group, record, groups.representative[titles], blocks.record[titles], leader

@@ -1,0 +1,229 @@
+"""Every kernel against its naive twin, compiled or not (NUMBA_DISABLE_JIT=1)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import twins
+from arabic_text import lines, texts
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dedup.match import kernels as match_kernels
+from dedup.match.verify import shingle_sets
+from dedup.sketch import kernels as sketch_kernels
+from dedup.sketch import lsh, minhash
+from dedup.text import kernels as text_kernels
+from dedup.text.arabic import tokens
+from dedup.text.blocks import scan
+
+pytestmark = [
+    pytest.mark.kernels,
+    pytest.mark.filterwarnings("ignore:overflow encountered"),
+]
+quick = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+NO_WORDS = np.zeros(0, dtype=np.uint32)
+token_lists = st.lists(st.lists(st.integers(0, 40), max_size=30), min_size=1, max_size=12)
+
+
+def csr(lists: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    pointer = np.cumsum([0, *map(len, lists)]).astype(np.int64)
+    return np.array([t for items in lists for t in items], dtype=np.uint32), pointer
+
+
+def public_kernels() -> set[str]:
+    modules = (text_kernels, sketch_kernels, match_kernels)
+    return {
+        f"{module.__name__}.{name}"
+        for module in modules
+        for name, value in vars(module).items()
+        if callable(value)
+        and not name.startswith("_")
+        and getattr(value, "__module__", "") == module.__name__
+    }
+
+
+def test_every_public_kernel_has_a_twin():
+    assert public_kernels() == {f"{kernel.__module__}.{kernel.__name__}" for kernel in twins.TWINS}
+
+
+@quick
+@given(st.integers(0, twins.M64))
+def test_mix64(x):
+    assert int(text_kernels.mix64(np.uint64(x))) == twins.mix64(x)
+
+
+@quick
+@given(texts)
+def test_count_newlines(text):
+    data = np.frombuffer(text.encode(), dtype=np.uint8)
+    assert text_kernels.count_newlines(data) == twins.count_newlines(text.encode())
+
+
+@quick
+@given(st.lists(texts, max_size=4))
+def test_cut_blocks(parts):
+    blocks = scan(parts, NO_WORDS).blocks
+    got = list(zip(*map(twins.plain, (blocks.record, blocks.start, blocks.end)), strict=True))
+    assert got == twins.cut_blocks(parts)
+
+
+@quick
+@given(st.lists(lines, max_size=6))
+def test_fold_blocks(parts):
+    found = scan(parts, NO_WORDS)
+    blocks = found.blocks
+    for b in range(blocks.key.size):
+        block = parts[blocks.record[b]][blocks.start[b] : blocks.end[b]]
+        here = slice(blocks.pointer[b], blocks.pointer[b + 1])
+        hashes, key = twins.fold_blocks(block)
+        assert twins.plain(blocks.tokens[here]) == hashes, block
+        assert int(blocks.key[b]) == key
+        assert twins.plain(found.stems[here]) == [twins.stem_hash(t[:64]) for t in tokens(block)]
+
+
+@quick
+@given(st.lists(lines, max_size=6))
+def test_shape_tells_how_a_block_ends(parts):
+    blocks = scan(parts, NO_WORDS).blocks
+    names = ("STOP", "QUESTION", "COLON_END", "DOTS_END")
+    for b in range(blocks.key.size):
+        block = parts[blocks.record[b]][blocks.start[b] : blocks.end[b]]
+        got = {name for name in names if blocks.shape[b] & getattr(text_kernels, name)}
+        if not blocks.shape[b] & text_kernels.DEFERRED:
+            assert got == twins.ends(block), block
+
+
+@pytest.mark.parametrize(
+    ("line", "bits"),
+    [
+        ("وفد رفيع في سوريا..هل تعترف موسكو ؟", {"DOTS", "QUESTION", "WAW"}),
+        ("أردوغان: لن نقبل", {"COLON"}),
+        ("اللقاء عند 10:30 مساء.", {"STOP"}),
+        ("انتهى اللقاء. وبدأ آخر", {"SENTENCES"}),
+        ("وكالات_ الشرق", {"DASH", "WAW"}),
+        ("وكالات - الشرق", {"DASH", "WAW"}),
+        ("جو-أرض", set()),
+        ("* نقلا عن \"الحياة\"", {"BULLET", "QUOTE"}),
+        ("3- ثلاثة أسباب", {"NUMBERED", "DASH"}),
+        ("Exit mobile version", {"FOREIGN"}),
+        ("راسلنا على a@b.example", {"ADDRESS"}),
+        ("ثلاثة، أربعة", {"COMMA"}),
+        ("قال:", {"COLON_END"}),
+        ("لم يكن..", {"DOTS_END"}),
+        ("لم يكن…", {"DOTS_END"}),
+        ("انتهى.”", {"STOP", "QUOTE"}),
+    ],
+)
+def test_shape(line, bits):
+    blocks = scan([line], NO_WORDS).blocks
+    names = (
+        "STOP QUESTION COLON_END DOTS_END DOTS COLON SENTENCES BULLET COMMA QUOTE DASH ADDRESS "
+        "FOREIGN DEFERRED NUMBERED WAW"
+    ).split()
+    assert {n for n in names if blocks.shape[0] & getattr(text_kernels, n)} == bits
+
+
+@quick
+@given(texts, st.sets(st.sampled_from(("السوق", "المدينة", "الوزير"))))
+def test_echoes(text, words):
+    common = np.unique(np.array([twins.stem_hash(t) for w in words for t in tokens(w)], np.uint32))
+    found = scan([text, text[::-1]], common)
+    blocks = found.blocks
+    naive = [
+        (
+            int(blocks.record[b]),
+            twins.plain(found.stems[blocks.pointer[b] : blocks.pointer[b + 1]]),
+            twins.is_heading(int(blocks.shape[b]), int(blocks.length()[b])),
+        )
+        for b in range(blocks.key.size)
+    ]
+    got = zip(*map(twins.plain, (blocks.content, blocks.echo_next, blocks.echo_all)), strict=True)
+    assert list(got) == twins.echoes(naive, set(twins.plain(common)))
+
+
+@pytest.mark.parametrize("length", [0, 1, 24, 25])
+@pytest.mark.parametrize("shape", [0, text_kernels.STOP, text_kernels.SENTENCES, 2])
+def test_is_heading(shape, length):
+    assert bool(text_kernels.is_heading(shape, length)) == twins.is_heading(shape, length)
+
+
+@quick
+@given(token_lists, st.integers(1, 4))
+def test_signatures_and_band_hashes(lists, width):
+    lists = [items for items in lists if len(items) >= width]
+    flat, pointer = csr(lists)
+    got = minhash.signatures(flat, pointer, np.arange(len(lists)), width, 16, 7)
+    a, b = (twins.plain(x) for x in minhash.permutations(16, 7))
+    assert got.tolist() == [twins.signatures(items, width, a, b) for items in lists]
+    hashes = np.empty((5, len(lists)), dtype=np.uint32)
+    sketch_kernels.band_hashes(got, 3, hashes)
+    assert hashes.T.tolist() == [twins.band_hashes(row, 3, 5) for row in got.tolist()]
+
+
+@quick
+@given(st.lists(st.integers(0, 6), max_size=40))
+def test_buckets(hashes):
+    got = lsh.buckets(np.array([hashes], dtype=np.uint32))
+    assert got[0].tolist() == twins.buckets(hashes)
+
+
+@quick
+@given(token_lists, st.integers(1, 4))
+def test_shingle_sets_and_jaccard(lists, width):
+    flat, pointer = csr(lists)
+    sets = shingle_sets(flat, pointer, np.arange(len(lists)), width)
+    naive = [twins.shingle_sets(items, width) for items in lists]
+    for i, expected in enumerate(naive):
+        assert twins.plain(sets.hashes[sets.pointer[i] : sets.pointer[i + 1]]) == expected
+        assert sets.jaccard(0, i) == twins.jaccard(set(naive[0]), set(expected), 0.0)
+        p = sets.pointer
+        got = match_kernels.jaccard(sets.hashes, p[0], p[1], p[i], p[i + 1], 0.5)
+        assert got == twins.jaccard(set(naive[0]), set(expected), 0.5)
+
+
+def test_shingle_sets_of_a_long_block_are_sorted():
+    items = [(i * 7919) % 5003 for i in range(6000)]
+    flat, pointer = csr([items])
+    sets = shingle_sets(flat, pointer, np.array([0]), 1)
+    assert twins.plain(sets.hashes) == twins.shingle_sets(items, 1)
+
+
+@quick
+@given(token_lists, st.randoms(use_true_random=False), st.sampled_from([0.3, 0.5, 0.8]))
+def test_group(lists, random, threshold):
+    lists = [items for items in lists if len(items) >= 2]
+    flat, pointer = csr(lists)
+    m = len(lists)
+    order = list(range(m))
+    random.shuffle(order)
+    bucket = [[random.randrange(max(1, m // 2)) for _ in range(m)] for _ in range(3)]
+    sets = shingle_sets(flat, pointer, np.arange(m), 2)
+    found, alike = np.empty(m, dtype=np.int64), np.empty(m)
+    cut = match_kernels.group(
+        sets.hashes,
+        sets.pointer,
+        np.array(bucket, dtype=np.int32).reshape(3, m),
+        np.array(order, dtype=np.int64),
+        threshold,
+        1000,
+        np.full((3, m), -1, dtype=np.int32),
+        np.empty((3, m), dtype=np.int32),
+        found,
+        alike,
+    )
+    expected = twins.group([set(twins.shingle_sets(x, 2)) for x in lists], bucket, order, threshold)
+    assert cut == 0
+    assert alike.tolist() == [similarity for _, similarity in expected]
+    for i, (head, similarity) in enumerate(expected):  # equally similar heads may differ
+        if found[i] != head:
+            assert sets.jaccard(i, int(found[i])) == similarity
+
+
+@quick
+@given(st.lists(st.integers(0, twins.M32), min_size=1, max_size=5))
+def test_shingle_hash(items):
+    flat = np.array(items, dtype=np.uint32)
+    assert int(sketch_kernels.shingle_hash(flat, 0, len(items))) == twins.shingle_hash(items)

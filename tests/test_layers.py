@@ -1,0 +1,81 @@
+"""Imports point one way: up the list of the layers."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import dedup
+
+PACKAGE = Path(dedup.__file__).parent
+LAYERS = [
+    "dedup.errors",
+    "dedup.config",
+    "dedup.records",
+    "dedup.text",
+    "dedup.sketch",
+    "dedup.match",
+    "dedup.judge",
+    "dedup.formats",
+    "dedup.report",
+    "dedup.result",
+    "dedup.restore",
+    "dedup.clean",
+    "dedup.cli",
+    "dedup.__main__",
+]
+# Inside a layer, too, files come in an order.
+INSIDE = {
+    "dedup.text": "arabic kernels blocks lexicon dumps corpus",
+    "dedup.sketch": "kernels minhash lsh",
+    "dedup.match": "kernels verify groups order stories",
+    "dedup.judge": "evidence verdicts credits related judge",
+    "dedup.formats": "jsonl text inputs outputs cleaned write",
+    "dedup.report": "summary",
+}
+
+
+def place(module: str) -> tuple[int, int]:
+    layer = next(i for i, name in enumerate(LAYERS) if f"{module}.".startswith(f"{name}."))
+    files = INSIDE.get(LAYERS[layer], "").split()
+    rest = module.removeprefix(LAYERS[layer]).lstrip(".").split(".")[0]
+    return layer, files.index(rest) if rest else -1
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dedup"):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {n if (PACKAGE.parent / f"{n.replace('.', '/')}.py").exists() else node.module
+                      for n in names}  # fmt: skip
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names if alias.name.startswith("dedup")}
+    return found - {"dedup"}
+
+
+def test_imports_point_up_the_list_only():
+    wrong = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+        if path.name == "__init__.py":
+            continue
+        wrong += [f"{module} imports {i}" for i in imports(path) if place(i) >= place(module)]
+    assert wrong == []
+
+
+def test_every_file_has_a_place():
+    for path in PACKAGE.rglob("*.py"):
+        if path.name != "__init__.py":
+            place(".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts))
+
+
+def test_heavy_imports_wait():
+    """What `dedup --help` loads must not need NumPy or Numba."""
+    light = {"errors.py", "config.py", "cli.py", "__init__.py", "__main__.py"}
+    for name in light:
+        tree = ast.parse((PACKAGE / name).read_text(encoding="utf-8"))
+        for node in tree.body:
+            names = [a.name for a in getattr(node, "names", [])] + [getattr(node, "module", "") or ""]
+            heavy = {"numpy", "numba", "datasketch", "orjson", "msgspec", "regex", "tqdm"}
+            assert not {n.split(".")[0] for n in names} & heavy, name

@@ -1,0 +1,211 @@
+"""Naive twins of the kernels: Python integers, sets and strings, too simple to be wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import regex
+
+from dedup.match import kernels as match_kernels
+from dedup.sketch import kernels as sketch_kernels
+from dedup.text import arabic
+from dedup.text import kernels as text_kernels
+
+M64 = (1 << 64) - 1
+M32 = (1 << 32) - 1
+
+
+def mix64(x: int) -> int:
+    x = ((x ^ (x >> 33)) * 0xFF51AFD7ED558CCD) & M64
+    x = ((x ^ (x >> 33)) * 0xC4CEB9FE1A85EC53) & M64
+    return x ^ (x >> 33)
+
+
+# -- text ---------------------------------------------------------------------------------------
+
+NEWLINES = "\n\r\u2028\u2029"
+SPACES = regex.compile(r"[\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
+INVISIBLE = regex.compile(
+    SPACES.pattern[:-1] + r"\xad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+)
+
+
+def count_newlines(data: bytes) -> int:
+    return sum(byte in (10, 13, 0xE2) for byte in data)
+
+
+def cut_blocks(texts: Sequence[str]) -> list[tuple[int, int, int]]:
+    """(text, start, end) of each block."""
+    found = []
+    for number, text in enumerate(texts):
+        at = 0
+        for line in regex.split(f"([{NEWLINES}])", text):
+            if not INVISIBLE.sub("", line) == "":
+                start = next(i for i, c in enumerate(line) if not SPACES.match(c))
+                end = next(i for i in range(len(line), 0, -1) if not SPACES.match(line[i - 1]))
+                found.append((number, at + start, at + end))
+            at += len(line)
+    return found
+
+
+def token_hash(token: str) -> int:
+    h = 0x9E3779B97F4A7C15
+    for char in token:
+        h = ((h ^ ord(char)) * 0x100000001B3) & M64
+    return mix64(h)
+
+
+def fold_blocks(block: str) -> tuple[list[int], int]:
+    """Token hashes and key of a block."""
+    hashes = [token_hash(token) for token in arabic.tokens(block)]
+    key = 0
+    for h in hashes:
+        key = (mix64((key + h) & M64) + 0x9E3779B97F4A7C15) & M64
+    return [h & M32 for h in hashes], key
+
+
+def stem(token: str) -> str:
+    """A folded token without conjunction, article and preposition; "" if little is left."""
+    for pattern in (r"[وف](?=....)", r"(?:بال|كال)(?=..)|(?:ال|لل)(?=...)|[بل](?=....)"):
+        found = regex.match(pattern, token)
+        token = token[found.end() :] if found else token
+    return token[:4] if len(token) >= 3 else ""
+
+
+def stem_hash(token: str) -> int:
+    short = stem(token)
+    return token_hash(short) & M32 | 1 if short else 0
+
+
+def is_heading(shape: int, length: int) -> bool:
+    return 0 < length <= 24 and not shape & (text_kernels.STOP | text_kernels.SENTENCES)
+
+
+def ends(block: str) -> set[str]:
+    """How a block ends, as names of shape bits."""
+    closing = regex.compile(
+        r"""["')\]}»«\u2018-\u201f\u203a]|""" + INVISIBLE.pattern + "|" + "[\u0640\u064b-\u0652]"
+    )
+    signs = [char for char in block if not closing.match(char)]
+    tail = "".join(signs[-2:])
+    if tail.endswith("…") or tail == "..":
+        return {"DOTS_END"}
+    names = {".": "STOP", "۔": "STOP", "؟": "QUESTION", "?": "QUESTION", "!": "QUESTION", ":": "COLON_END"}
+    return {names[tail[-1]]} if tail and tail[-1] in names else set()
+
+
+def echoes(blocks: list[tuple[int, list[int], bool]], common: set[int]) -> list[tuple[int, int, int]]:
+    """(content, echo_next, echo_all) of each (record, stems, heading)."""
+    out = []
+    for i, (record, stems, heading) in enumerate(blocks):
+        mine = [s for r, s, h in blocks if r == record and not h and s]
+        prose = set().union(*mine)
+        after = [s for r, s, h in blocks[i + 1 :] if r == record and not h][:2]
+        words = {s for s in stems if s and s not in common}
+        if not heading or not any(len(s) for s in mine):
+            out.append((0, 0, 0))
+            continue
+        near = set().union(*(set(s[:300]) for s in after))
+        anywhere = words & prose
+        out.append((len(words), len(anywhere & near), len(anywhere)))
+    return out
+
+
+# -- sketch -------------------------------------------------------------------------------------
+
+
+def shingle_hash(tokens: Sequence[int]) -> int:
+    h = 0x9E3779B97F4A7C15
+    for token in tokens:
+        h = ((h ^ token) * 0xFF51AFD7ED558CCD) & M64
+        h ^= h >> 33
+    h = (h * 0xC4CEB9FE1A85EC53) & M64
+    return h ^ (h >> 33)
+
+
+def shingles(tokens: Sequence[int], width: int) -> list[int]:
+    return [shingle_hash(tokens[i : i + width]) for i in range(len(tokens) - width + 1)]
+
+
+def signatures(tokens: Sequence[int], width: int, a: Sequence[int], b: Sequence[int]) -> list[int]:
+    mixed = []
+    for h in {x & M32 for x in shingles(tokens, width)}:
+        h = ((h ^ (h >> 16)) * 0x85EBCA6B) & M32
+        h = ((h ^ (h >> 13)) * 0xC2B2AE35) & M32
+        mixed.append(h ^ (h >> 16))
+    return [min((x * h + y) & M32 for h in mixed) for x, y in zip(a, b, strict=True)]
+
+
+def band_hashes(signature: Sequence[int], rows: int, bands: int) -> list[int]:
+    out = []
+    for band in range(bands):
+        h = 0x9E3779B97F4A7C15
+        for value in signature[band * rows : (band + 1) * rows]:
+            h = ((h ^ value) * 0xFF51AFD7ED558CCD) & M64
+            h ^= h >> 33
+        out.append(h & M32)
+    return out
+
+
+def buckets(hashes: Sequence[int]) -> list[int]:
+    return [list(hashes).index(h) for h in hashes]
+
+
+# -- match --------------------------------------------------------------------------------------
+
+
+def shingle_sets(tokens: Sequence[int], width: int) -> list[int]:
+    return sorted(set(shingles(tokens, width)))
+
+
+def jaccard(a: set[int], b: set[int], least: float) -> float:
+    if not a or not b:
+        return 0.0
+    similarity = len(a & b) / len(a | b)
+    return similarity if similarity >= least else 0.0
+
+
+def group(
+    sets: Sequence[set[int]], bucket: Sequence[Sequence[int]], order: Sequence[int], threshold: float
+) -> list[tuple[int, float]]:
+    """(representative, similarity) of each member."""
+    heads: list[int] = []
+    out: dict[int, tuple[int, float]] = {}
+    for i in order:
+        meets = [h for h in heads if any(band[h] == band[i] for band in bucket)]
+        best = max(((jaccard(sets[i], sets[h], threshold), h) for h in meets), default=(0.0, i))
+        if best[0] > 0:
+            out[i] = (best[1], best[0])
+        else:
+            heads.append(i)
+            out[i] = (i, 1.0)
+    return [out[i] for i in range(len(sets))]
+
+
+# Every public kernel and its twin; test_kernels.py fails when one is missing.
+TWINS = {
+    text_kernels.mix64: mix64,
+    text_kernels.count_newlines: count_newlines,
+    text_kernels.cut_blocks: cut_blocks,
+    text_kernels.fold_blocks: fold_blocks,
+    text_kernels.echoes: echoes,
+    text_kernels.is_heading: is_heading,
+    sketch_kernels.shingle_hash: shingle_hash,
+    sketch_kernels.signatures: signatures,
+    sketch_kernels.band_hashes: band_hashes,
+    sketch_kernels.buckets: buckets,
+    match_kernels.shingle_sets: shingle_sets,
+    match_kernels.jaccard: jaccard,
+    match_kernels.group: group,
+}
+
+
+def key(text: str) -> int:
+    return fold_blocks(text)[1]
+
+
+def plain(values: np.ndarray) -> list[int]:
+    return [int(v) for v in values]
+
+
