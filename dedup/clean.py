@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from dedup.config import Config
+from dedup.errors import ConfigError
 from dedup.formats import Inputs, Outputs, jsonl, open_inputs
 from dedup.formats.write import Writer
 from dedup.judge.evidence import gather
@@ -59,6 +60,8 @@ def clean(
     Raises:
         DedupError: an input, output or setting cannot be used; nothing was written.
     """
+    if config is not None and settings:
+        raise ConfigError("give settings by name or a config, not both")
     config = config or Config(**settings)
     if isinstance(sources, (str, os.PathLike, Mapping)):
         sources = [sources]
@@ -111,6 +114,7 @@ def _read(
         else:
             counts.reject(f"{row.file}:{row.line}: {row.rule}")
             sink.put("rejected", jsonl.rejected_row(row))
+    counts.empty = list(inputs.empty)
 
 
 def _reread(inputs: Inputs, progress: Progress | None) -> Iterator[Record]:

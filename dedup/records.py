@@ -118,6 +118,7 @@ class Counts:
         kinds: blocks removed, by kind; spans of white space for "blank".
         removed_chars: characters removed, by kind.
         sources: (source -> [blocks, blocks removed]).
+        empty: inputs without a record.
         capped: blocks for which `max_candidates` cut the comparison short.
         dumps: raw dumps by name, with their articles, headlines and credit lines.
     """
@@ -131,6 +132,7 @@ class Counts:
     why_rejected: list[str] = field(default_factory=list)
     stories: int = 0
     retold: int = 0
+    empty: list[str] = field(default_factory=list)
     capped: int = 0
     kinds: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     removed_chars: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))

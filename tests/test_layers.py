@@ -76,6 +76,8 @@ def test_heavy_imports_wait():
     for name in light:
         tree = ast.parse((PACKAGE / name).read_text(encoding="utf-8"))
         for node in tree.body:
-            names = [a.name for a in getattr(node, "names", [])] + [getattr(node, "module", "") or ""]
+            names = [a.name for a in getattr(node, "names", [])] + [
+                getattr(node, "module", "") or ""
+            ]
             heavy = {"numpy", "numba", "datasketch", "orjson", "msgspec", "regex", "tqdm"}
             assert not {n.split(".")[0] for n in names} & heavy, name

@@ -91,11 +91,20 @@ def ends(block: str) -> set[str]:
     tail = "".join(signs[-2:])
     if tail.endswith("…") or tail == "..":
         return {"DOTS_END"}
-    names = {".": "STOP", "۔": "STOP", "؟": "QUESTION", "?": "QUESTION", "!": "QUESTION", ":": "COLON_END"}
+    names = {
+        ".": "STOP",
+        "۔": "STOP",
+        "؟": "QUESTION",
+        "?": "QUESTION",
+        "!": "QUESTION",
+        ":": "COLON_END",
+    }
     return {names[tail[-1]]} if tail and tail[-1] in names else set()
 
 
-def echoes(blocks: list[tuple[int, list[int], bool]], common: set[int]) -> list[tuple[int, int, int]]:
+def echoes(
+    blocks: list[tuple[int, list[int], bool]], common: set[int]
+) -> list[tuple[int, int, int]]:
     """(content, echo_next, echo_all) of each (record, stems, heading)."""
     out = []
     for i, (record, stems, heading) in enumerate(blocks):
@@ -167,7 +176,10 @@ def jaccard(a: set[int], b: set[int], least: float) -> float:
 
 
 def group(
-    sets: Sequence[set[int]], bucket: Sequence[Sequence[int]], order: Sequence[int], threshold: float
+    sets: Sequence[set[int]],
+    bucket: Sequence[Sequence[int]],
+    order: Sequence[int],
+    threshold: float,
 ) -> list[tuple[int, float]]:
     """(representative, similarity) of each member."""
     heads: list[int] = []
@@ -207,5 +219,3 @@ def key(text: str) -> int:
 
 def plain(values: np.ndarray) -> list[int]:
     return [int(v) for v in values]
-
-

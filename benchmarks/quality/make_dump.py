@@ -45,7 +45,9 @@ def main() -> None:
     parser.add_argument("--source", default="", help="take articles of this source only")
     args = parser.parse_args()
     rng = random.Random(args.seed)
-    pool = [a for a in map(json.loads, args.articles.open(encoding="utf-8")) if usable(a, args.source)]
+    pool = [
+        a for a in map(json.loads, args.articles.open(encoding="utf-8")) if usable(a, args.source)
+    ]
     args.out.mkdir(parents=True, exist_ok=True)
     for n in range(args.dumps):
         chosen: list[dict] = []
@@ -59,7 +61,11 @@ def main() -> None:
         gold = ["line\tarticle\tlabel\trepeats_line"]
         for number, (line, article, label, repeats) in enumerate(rows, 1):
             if label:
-                at = next((i for i, r in enumerate(rows, 1) if r[0] == repeats), "") if repeats else ""
+                at = (
+                    next((i for i, r in enumerate(rows, 1) if r[0] == repeats), "")
+                    if repeats
+                    else ""
+                )
                 gold.append(f"{number}\t{article}\t{label}\t{at}")
         (args.out / f"dump-{n}.gold.tsv").write_text("\n".join(gold) + "\n", encoding="utf-8")
 
@@ -69,7 +75,7 @@ def usable(article: dict, source: str) -> bool:
     return (
         (not source or article.get("source") == source)
         and 4 <= len(lines) <= 14
-        and all(len(line) > 60 and line.rstrip()[-1:] in ".\"”»" for line in lines)
+        and all(len(line) > 60 and line.rstrip()[-1:] in '."”»' for line in lines)
         and 25 < len(article["title"]) < 110
     )
 
@@ -130,7 +136,9 @@ def build(rng: random.Random, articles: list[dict], titles: list[str]) -> list[t
                     rows.append(("\xa0", number, "", None))
         if rng.random() < box_share:
             put(rng.choice(headers), number, "related_header")
-            for link in rng.sample([t for t in links if t != article["title"]], rng.choice((1, 2, 3))):
+            for link in rng.sample(
+                [t for t in links if t != article["title"]], rng.choice((1, 2, 3))
+            ):
                 put(link, number, "related_link")
     if footer := rng.choice(FOOTERS):
         put(footer, len(articles) - 1, "footer")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import gzip
 import io
+import json
 import os
 import sys
 import tempfile
@@ -58,11 +59,13 @@ class Inputs:
         inputs: the inputs.
         config: field names and what to do about lines that are no records.
         fields: how often each field name served for each meaning, of the last reading.
+        empty: inputs that held no record, of the last reading.
     """
 
     inputs: list[Input]
     config: Config
     fields: Fields = field(default_factory=Fields)
+    empty: list[str] = field(default_factory=list)
 
     @property
     def size(self) -> int:
@@ -80,12 +83,17 @@ class Inputs:
             InputError: an input cannot be read.
         """
         self.fields.clear()
+        self.empty.clear()
         for item in self.inputs:
+            records = 0
             with _reading(item), item.open() as file:
                 for row in item.reader(_lines(file, progress), item.name, self.config, self.fields):
                     if isinstance(row, Rejected) and self.config.on_error == "fail":
                         raise RecordError(row.file, row.line, row.rule)
+                    records += isinstance(row, Record)
                     yield row
+            if not records:
+                self.empty.append(item.name)
 
 
 class _reading:
@@ -157,8 +165,18 @@ def open_inputs(
 
 
 def _from_rows(rows: list[Mapping[str, Any]]) -> Input:
-    data = b"".join(orjson.dumps(dict(row), option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+    data = b"".join(_as_line(row, number) for number, row in enumerate(rows, 1))
     return Input("records", lambda: io.BytesIO(data), jsonl.read, len(data))
+
+
+def _as_line(row: Mapping[str, Any], number: int) -> bytes:
+    try:
+        return orjson.dumps(dict(row), option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError as error:  # an integer beyond 64 bits is no reason to refuse a record
+        try:
+            return json.dumps(dict(row), ensure_ascii=False).encode() + b"\n"
+        except (TypeError, ValueError):
+            raise InputError(f"records:{number}: not a JSON object: {error}") from error
 
 
 def _find(name: str) -> Iterator[Input]:
@@ -180,7 +198,7 @@ def _find(name: str) -> Iterator[Input]:
             raise InputError(f"{name}: no input matches; dedup reads {KNOWN}")
         yield from map(_file, found)
     else:
-        raise InputError(f"{name}: no such file or folder")
+        raise InputError(f"{name}: no such file or folder; check the name")
 
 
 def _kind(path: Path) -> str:
@@ -210,11 +228,43 @@ def _open(path: Path) -> IO[bytes]:
             raise InputError(
                 f"{path}: reading .zst needs zstandard; try: pip install 'newsdedup[zstd]'"
             ) from error
-        reader = zstandard.ZstdDecompressor().stream_reader(
-            path.open("rb"), read_across_frames=True, closefd=True
-        )
-        return io.BufferedReader(_Torn(reader, (zstandard.ZstdError,)))
+        zst = _Zst(path.open("rb"), zstandard.ZstdDecompressor())
+        return io.BufferedReader(_Torn(zst, (EOFError, zstandard.ZstdError)))
     return path.open("rb")
+
+
+class _Zst:
+    """Frames of a .zst file; unlike the library's own reader it tells when one is cut off."""
+
+    def __init__(self, file: IO[bytes], decompressor: Any) -> None:
+        self._file = file
+        self._decompressor = decompressor
+        self._frame: Any = None
+
+    def read(self, size: int) -> bytes:
+        """Some bytes, none at the end.
+
+        Raises:
+            EOFError: the file ends within a frame.
+        """
+        data = b""
+        while not data:
+            packed = self._file.read(1 << 16)
+            if not packed:
+                if self._frame is not None:
+                    raise EOFError
+                return b""
+            while packed:
+                self._frame = self._frame or self._decompressor.decompressobj()
+                data += self._frame.decompress(packed)
+                packed = self._frame.unused_data
+                if self._frame.eof:
+                    self._frame = None
+        return data
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 class _Torn(io.RawIOBase):

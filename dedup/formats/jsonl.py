@@ -131,8 +131,8 @@ def _no_text(found: Mapping[str, Any], names: tuple[str, ...]) -> str:
         key=lambda key: len(found[key]),
         default=None,
     )
-    hint = f"; try {flag_of('text_field')} {longest}" if longest else ""
-    return f"field {names[0]!r} is missing{hint}"
+    hint = f"try {flag_of('text_field')} {longest}" if longest else f"looked for {', '.join(names)}"
+    return f"field {names[0]!r} is missing; {hint}"
 
 
 def _type(value: Any) -> str:

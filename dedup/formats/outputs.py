@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -76,23 +76,20 @@ class Outputs:
             InputError: the disk is full, or the file cannot be made.
         """
         if name == "clean" and self._to_stdout:
-            sys.stdout.buffer.write(data)
+            with _one_line("standard output"):
+                sys.stdout.buffer.write(data)
         elif name in self.paths:
             if name not in self._files:
                 self._open(name)
-            try:
+            with _one_line(self.paths[name]):
                 self._files[name].write(data)
-            except OSError as error:
-                raise InputError(f"{self.paths[name]}: {error.strerror}") from error
 
     def _open(self, name: str) -> None:
         path = self.paths[name]
-        try:
+        with _one_line(path):
             handle, temporary = tempfile.mkstemp(
                 prefix=f".{path.name}.", suffix=".part", dir=path.resolve().parent
             )
-        except OSError as error:
-            raise InputError(f"{path}: cannot write here: {error.strerror}") from error
         self._temporary[name] = Path(temporary)
         self._files[name] = os.fdopen(handle, "wb", buffering=1 << 20)
 
@@ -109,18 +106,20 @@ class Outputs:
 
     def _finish(self) -> None:
         if self._to_stdout:
-            sys.stdout.buffer.flush()
+            with _one_line("standard output"):
+                sys.stdout.buffer.flush()
         for name in ("clean", "removed"):
             if name in self.paths and name not in self._files:
                 self._open(name)
         try:
-            for file in self._files.values():
-                file.flush()
-                os.fsync(file.fileno())
-                file.close()
-        except OSError as error:
+            for name, file in self._files.items():
+                with _one_line(self.paths[name]):
+                    file.flush()
+                    os.fsync(file.fileno())
+                    file.close()
+        except InputError:
             self._discard()
-            raise InputError(f"cannot write the output: {error.strerror}") from error
+            raise
         umask = os.umask(0)
         os.umask(umask)
         for name, temporary in self._temporary.items():
@@ -136,6 +135,17 @@ class Outputs:
                 file.close()
         for temporary in self._temporary.values():
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _one_line(place: Path | str) -> Iterator[None]:
+    """Says in one line what the system says about an output; a closed pipe is another matter."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise InputError(f"{place}: {error.strerror}") from error
 
 
 def sibling(path: Path, what: str) -> Path:

@@ -7,7 +7,7 @@ from collections import defaultdict
 import numpy as np
 
 from dedup.judge.evidence import Evidence
-from dedup.judge.verdicts import CREDIT, FOOTER, STANDING, Verdicts
+from dedup.judge.verdicts import CREDIT, FOOTER, KEPT, STANDING, Verdicts
 from dedup.records import I64, Bool
 from dedup.text import kernels
 from dedup.text.corpus import Corpus
@@ -20,7 +20,9 @@ SUPPORT = 3  # stories of a source that must share a template
 def judge_edges(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
     """Mark furniture words, standing lines and credit lines."""
     _footers(corpus, evidence, verdicts)
-    standing = np.flatnonzero(_stands(evidence) & (verdicts.rule == 0))
+    announces = (corpus.blocks.shape[: corpus.n] & kernels.COLON_END) != 0
+    stands = _stands(evidence) & ~(announces & (evidence.left > 0))
+    standing = np.flatnonzero(stands & (verdicts.rule == KEPT))
     verdicts.mark(standing[corpus.phrases["credit"][standing] > 0], CREDIT)
     verdicts.mark(standing, STANDING)
     _templates(corpus, evidence, verdicts)
@@ -71,7 +73,7 @@ def _templates(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
     shares: dict[tuple[int, ...], set[int]] = defaultdict(set)
     wordings: dict[int, list[tuple[int, ...]]] = {}
     record = corpus.record_of()
-    for b in np.flatnonzero(edge & (verdicts.rule == 0)).tolist():
+    for b in np.flatnonzero(edge & (verdicts.rule == KEPT)).tolist():
         known = int(credit[b])
         if not bare[b] and not (short[b] and known) and known < 2:
             continue

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import numpy as np
@@ -20,9 +20,10 @@ from dedup.text.blocks import Blocks
 from dedup.text.corpus import Corpus
 
 LEADERS = 6  # a record is measured against the foremost records that a group stands in
-LEAST_TOKENS = 20  # less than this in common makes no story
+LEAST_TOKENS = 20  # less than this in common makes no story, unless it is all there is
 GAP = 4  # blocks between two matched neighbours that may still be one passage
 CONTAINED = 0.75  # share of a reworded block's tokens that must stand in its counterpart
+FRAMED, FRAMED_PART = 0.5, 0.25  # the same, and part of `extend`, for the only paragraph in a gap
 
 
 class Passage(NamedTuple):
@@ -79,7 +80,7 @@ def find_stories(corpus: Corpus, groups: Groups, rank: I64, out: Bool, share: fl
     shared = np.bincount(inverse, weights=np.concatenate([w for _, w in pairs]))
     one, other = codes // corpus.records, codes % corpus.records
     least = np.minimum(total[one], total[other])
-    close = np.flatnonzero((shared >= share * least) & (shared >= LEAST_TOKENS))
+    close = np.flatnonzero((shared >= share * least) & (shared >= np.minimum(least, LEAST_TOKENS)))
 
     known: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for p in close[np.argsort(rank[other[close]], kind="stable")].tolist():
@@ -91,7 +92,7 @@ def find_stories(corpus: Corpus, groups: Groups, rank: I64, out: Bool, share: fl
                 continue
             in_order = _shared_in_order(corpus, groups, out, late_record, ahead_record)
             part = in_order / float(least[p])
-            if part >= share and in_order >= LEAST_TOKENS:
+            if part >= share and in_order >= min(least[p], LEAST_TOKENS):
                 best = max(best, (part, -ahead_record))
         if best[0]:
             leader[late_record] = -best[1]
@@ -161,12 +162,13 @@ def extend_passages(
     for i in matched.tolist():
         if record[representative[i]] != record[i]:
             partners[int(record[i])][int(record[representative[i]])] += 1
+    line = corpus.blocks.headings()
     found: dict[int, Passage] = {}
     for one in sorted(partners):
         for other, shared in partners[one].items():
             if shared >= 2:
                 anchors = _anchors(corpus, groups, out, one, other)
-                for passage in _extend(corpus, anchors, kept, out, one, other, config):
+                for passage in _extend(corpus, anchors, kept, out, line, one, other, config):
                     best = found.get(passage.block)
                     if best is None or passage.similarity > best.similarity:
                         found[passage.block] = passage
@@ -179,6 +181,7 @@ def _extend(
     anchors: list[tuple[int, int]],
     kept: Bool,
     out: Bool,
+    line: Bool,
     one: int,
     other: int,
     config: Config,
@@ -192,8 +195,16 @@ def _extend(
         if len(run) < 2:
             continue
         pairs = []
+        framed = set()
         for (i, j), (next_i, next_j) in pairwise(run):
-            pairs += [(a, b) for a in range(i + 1, next_i) for b in range(j + 1, next_j)]
+            gap = range(i + 1, next_i), range(j + 1, next_j)
+            pairs += product(*gap)
+            prose = (
+                [a for a in gap[0] if not line[mine[a]]],
+                [b for b in gap[1] if not line[theirs[b]]],
+            )
+            if len(prose[0]) == len(prose[1]) == 1:
+                framed.add((prose[0][0], prose[1][0]))
         pairs += [(run[0][0] - 1, run[0][1] - 1), (run[-1][0] + 1, run[-1][1] + 1)]
         taken: set[int] = set()
         for a, b in pairs:
@@ -202,7 +213,8 @@ def _extend(
             block, match = mine[a], theirs[b]
             if kept[block] and kept[match]:
                 similarity, contained = _alike(corpus.blocks, block, match, config.shingle)
-                if similarity >= config.extend and contained >= CONTAINED:
+                part, least = (FRAMED_PART, FRAMED) if (a, b) in framed else (1.0, CONTAINED)
+                if similarity >= part * config.extend and contained >= least:
                     taken.add(b)
                     found.append(Passage(block, match, similarity, contained, len(run)))
     return found

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from dedup.records import ALIASES, Counts
+from dedup.records import ALIASES, SHOWN, Counts
 
 BAR = 24
 SOURCES = 12
@@ -53,8 +53,9 @@ def summary(
         f"stories  {counts.stories:,} told more than once, {_n(counts.retold, 'retelling')}",
     ]
     if counts.rejected:
-        lines.append(f"rejected {_n(counts.rejected, 'line')} that are no records")
+        lines.append(f"rejected {_n(counts.rejected, 'line')}, set aside")
         lines += [f"         {why}" for why in counts.why_rejected]
+    lines += [f"empty    {name}: no records in it" for name in counts.empty[:SHOWN]]
     if counts.capped:
         lines.append(f"capped   {_n(counts.capped, 'block')} by --max-candidates")
     lines += [f"wrote    {path}" for path in paths.values() if path.exists()]

@@ -21,10 +21,14 @@ from dedup.text.lexicon import Lexicon
 
 CREDIT_TOKENS = 8  # a credit line is short
 LEAD_TOKENS = 8  # and prose of at least this many tokens follows it
-HEADLINE_TOKENS = 4  # a headline without a credit line has at least this many
+HEADLINE_TOKENS = 6  # a headline without a credit line has at least this many
 WINDOW = 6  # blocks of prose compared on either side of a possible cut
 CUSTOM = 3  # as many credit lines make them the custom of a dump
-SURE, LIKELY = 2.5, 0.5  # log-odds from which a heading without a credit line begins an article
+# Log-odds from which a heading without a credit line begins an article: at once; when the surest
+# have bounded the prose; where credit lines are the custom, so that one without is an exception.
+SURE, LIKELY, UNUSUAL = 2.5, 0.5, 5.5
+ECHOED = 0.3  # at least this part of a headline stands in the three paragraphs after it
+AFTER_LINKS = 2.0  # log-odds that a box of links right before it adds: such boxes close articles
 
 # Logistic regression of headlines of joined articles against subheadings inside articles, fitted
 # by benchmarks/quality/fit_cuts.py: constant; similarity of six and of two paragraphs on either
@@ -69,9 +73,10 @@ def cut_articles(scan: Scan, lexicon: Lexicon) -> list[Article]:
         return []
     heading = blocks.headings() & (lexicon.begins(blocks, "prose") == 0)
     marker, linked = _markers(blocks, heading, lexicon)
+    boxed = _after_boxes(heading, marker)
     credits = _credit_lines(blocks, heading, marker, lexicon)
     cuts = {line - 1: (line, support, 0.0) for line, support in credits.items()}
-    for at, score in _cohesion_cuts(scan, heading & ~marker, linked, sorted(cuts)):
+    for at, score in _cohesion_cuts(scan, heading & ~marker, linked, boxed, sorted(cuts)):
         cuts[at] = (-1, 0, score)
     if 0 not in cuts:
         cuts[0] = (-1, 0, 0.0)
@@ -147,7 +152,7 @@ def _parts(blocks: Blocks, block: int) -> list[tuple[int, ...]]:
 
 
 def _cohesion_cuts(
-    scan: Scan, heading: Bool, linked: Bool, known: list[int]
+    scan: Scan, heading: Bool, linked: Bool, boxed: Bool, known: list[int]
 ) -> list[tuple[int, float]]:
     """Headlines that no credit line gives away, with the score of each.
 
@@ -162,11 +167,11 @@ def _cohesion_cuts(
     ]
     if not possible or prose.size < 2:
         return []
-    bags = _Bags(scan, prose)
-    found: dict[int, float] = {}
+    bags = Bags(scan, prose)
     # Where credit lines are the custom, an article without one is an exception.
-    custom = len(known) >= CUSTOM
-    for least in (SURE, SURE if custom else LIKELY):
+    levels = (UNUSUAL,) if len(known) >= CUSTOM else (SURE, LIKELY)
+    found: dict[int, float] = {}
+    for least in levels:
         bounds = np.array(sorted({0, n, *known, *found}))
         for b in possible:
             if b in found:
@@ -175,13 +180,39 @@ def _cohesion_cuts(
             before = prose[(prose >= bounds[at - 1]) & (prose < b)][-WINDOW:]
             after = prose[(prose > b) & (prose < bounds[at])][:WINDOW]
             if before.size and after.size:
-                score = bags.score(b, before, after)
-                if score >= (SURE if linked[b] else least):
+                score = bags.score(b, before, after) + AFTER_LINKS * boxed[b]
+                echoed = bags.share(b, after[:3]) >= ECHOED
+                if echoed and score >= (max(least, SURE) if linked[b] else least):
                     found[b] = score
-    return sorted(found.items())
+    return sorted(_once(blocks, found).items())
 
 
-class _Bags:
+def _after_boxes(heading: Bool, header: Bool) -> Bool:
+    """bool[n]; headings with a header and a run of headings, its links, right before them."""
+    out = np.zeros(heading.size, dtype=np.bool_)
+    inside, links = False, 0
+    for b in range(heading.size):
+        out[b] = inside and links > 0 and heading[b]
+        if header[b]:
+            inside, links = True, 0
+        elif heading[b]:
+            links += 1
+        else:
+            inside = False
+    return out
+
+
+def _once(blocks: Blocks, found: dict[int, float]) -> dict[int, float]:
+    """Of lines that recur only the likeliest is a headline; the others are links to it."""
+    best: dict[int, int] = {}
+    for b, score in found.items():
+        other = best.get(int(blocks.key[b]))
+        if other is None or score > found[other]:
+            best[int(blocks.key[b])] = b
+    return {b: found[b] for b in best.values()}
+
+
+class Bags:
     """Weighted bags of stems of a dump's prose."""
 
     def __init__(self, scan: Scan, prose: I64) -> None:
@@ -205,10 +236,15 @@ class _Bags:
         return known, self._weight[known]
 
     def score(self, heading: int, before: I64, after: I64) -> float:
-        """Log-odds that a heading begins an article, by the weights of `WEIGHTS`."""
-        shape = int(self._scan.blocks.shape[heading])
-        length = int(self._scan.blocks.pointer[heading + 1] - self._scan.blocks.pointer[heading])
-        features = (
+        """Log-odds that a heading begins an article, by `WEIGHTS`."""
+        return float(np.dot(WEIGHTS, self.features(heading, before, after)))
+
+    def features(self, heading: int, before: I64, after: I64) -> tuple[float, ...]:
+        """What tells a headline from a subheading, in the order of `WEIGHTS`."""
+        blocks = self._scan.blocks
+        shape = int(blocks.shape[heading])
+        length = int(blocks.pointer[heading + 1] - blocks.pointer[heading])
+        return (
             1.0,
             self.similarity(before, after),
             self.similarity(before[-2:], after[:2]),
@@ -220,7 +256,6 @@ class _Bags:
             float(shape & kernels.COLON_END != 0),
             float(shape & kernels.QUESTION != 0),
         )
-        return float(np.dot(WEIGHTS, features))
 
     def similarity(self, one: I64, other: I64) -> float:
         """Weight of the shared stems over the weight of the lighter side's."""

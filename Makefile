@@ -1,0 +1,34 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check gate bench clean
+
+demo: .venv/ready  ## clean the sample dumps in seeds/ and show what happened
+	@mkdir -p out
+	$(BIN)/dedup clean seeds -o out/demo.jsonl
+	@echo; echo "the first removals (out/demo.removed.jsonl):"
+	@head -n 5 out/demo.removed.jsonl | cut -c 1-240
+
+test: .venv/ready  ## all tests, then the kernels once more without compilation
+	$(BIN)/python -m pytest
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -m kernels
+
+check: .venv/ready  ## lint, format, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+gate: .venv/ready  ## quality on the seeds against the floors in benchmarks/quality/floors.json
+	$(BIN)/python benchmarks/quality/gate.py
+
+bench: .venv/ready  ## speed beside the copy floor and other libraries; takes minutes
+	$(BIN)/python benchmarks/speed/run.py
+
+clean:  ## remove the environment and everything built
+	rm -rf .venv out dist .pytest_cache .hypothesis .ruff_cache .mypy_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/ready: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,113 @@
+"""The public face, and the same bytes from Python as from the command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+import dedup
+from dedup.config import Config
+from dedup.text import corpus
+
+ROWS = [
+    {
+        "id": n,
+        "source": "الساحل" if n % 2 else "النهر",
+        "title": f"عنوان الخبر رقم {n} عن السوق",
+        "text": "\n".join(
+            (
+                f"افتتحت بلدية المرسى السوق رقم {n} قرب الميناء القديم وحضر الافتتاح {n * 7} بائعا.",
+                "وقال رئيس البلدية إن السوق يضم ستين محلا للخضار والفاكهة وموقفا واسعا للشاحنات.",
+                f"اقرأ أيضًا: عنوان الخبر رقم {(n + 3) % 20} عن السوق",
+                f"ويأمل باعة الحي {n} أن يجذب السوق سكان الأحياء البعيدة في أيام العطل والمواسم.",
+            )
+        ),
+    }
+    for n in range(20)
+]
+
+
+def test_public_names():
+    assert sorted(dedup.__all__) == [
+        "Config", "ConfigError", "DedupError", "InputError", "RecordError", "Result", "clean",
+        "fold", "restore",
+    ]  # fmt: skip
+    for name in dedup.__all__:
+        assert getattr(dedup, name).__doc__
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        dedup.nothing  # noqa: B018
+
+
+def test_result():
+    result = dedup.clean(ROWS)
+    kept = list(result)
+    assert len(kept) == len(result) == 20
+    assert list(kept[0]) == ["id", "source", "title", "text", "dedup"]
+    assert result.counts.records == 20
+    kinds = [r["kind"] for r in result.removals]
+    assert kinds.count("duplicate") == 19
+    assert kinds.count("related") == 20
+    groups = list(result.groups)
+    assert max(len(group) for group in groups) == 20
+    assert groups[0][0].id == "0"
+    assert "<table>" in result._repr_html_()
+    assert "20 records" in repr(result)
+    assert not list(result.rejected)
+    assert not list(result.dropped)
+
+
+def test_one_record_one_path_or_many(tmp_path):
+    assert len(dedup.clean(ROWS[0])) == 1
+    path = tmp_path / "in.jsonl"
+    path.write_text(json.dumps(ROWS[0]) + "\n")
+    assert len(dedup.clean(path)) == len(dedup.clean([path])) == len(dedup.clean(str(path))) == 1
+    with pytest.raises(dedup.InputError, match="cannot be mixed"):
+        dedup.clean([path, ROWS[0]])
+
+
+def test_settings_by_name_or_as_config():
+    assert len(list(dedup.clean(ROWS, threshold=1.0).removals)) == 39
+    assert len(list(dedup.clean(ROWS, config=Config(threshold=1.0)).removals)) == 39
+    with pytest.raises(dedup.ConfigError, match="--keep: 'last' is not one of first, longest"):
+        dedup.clean(ROWS, keep="last")
+    with pytest.raises(dedup.ConfigError, match="is not a int"):
+        Config(shingle=2.5)
+    with pytest.raises(TypeError, match="treshold"):
+        dedup.clean(ROWS, treshold=0.8)
+    with pytest.raises(dedup.ConfigError, match="give settings"):
+        dedup.clean(ROWS, config=Config(), threshold=0.8)
+
+
+def test_a_record_that_is_no_json_is_told():
+    with pytest.raises(dedup.InputError, match="records:1: not a JSON object"):
+        dedup.clean([{"text": object()}])
+    assert list(dedup.clean([{"text": "نص", "n": 2**80}]))[0]["n"] == float(2**80)
+
+
+@pytest.mark.parametrize("seed", ["0", "1", "random"])
+def test_same_bytes_as_the_command_whatever_the_hash_seed(tmp_path, seed):
+    (tmp_path / "in.jsonl").write_text(
+        "".join(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n" for row in ROWS)
+    )
+    subprocess.run(
+        [sys.executable, "-m", "dedup", "clean", "in.jsonl", "-o", "out.jsonl", "-q"],
+        cwd=tmp_path, check=True, env={**os.environ, "PYTHONHASHSEED": seed}, timeout=300,
+    )  # fmt: skip
+    result = dedup.clean(ROWS)
+    assert b"".join(result.lines()) == (tmp_path / "out.jsonl").read_bytes()
+    assert b"".join(result.lines("removed")) == (tmp_path / "out.removed.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("size", [1, 300, 10**9])
+def test_same_bytes_whatever_the_batch(monkeypatch, size):
+    expected = b"".join(dedup.clean(ROWS).lines("removed"))
+    monkeypatch.setattr(corpus, "BATCH_CHARS", size)
+    assert b"".join(dedup.clean(ROWS).lines("removed")) == expected
+
+
+def test_fold_is_the_key():
+    assert dedup.fold("قَالَ الأميرُ: «إنّ ١٢ دولةً…»") == "قال الامير ان 12 دوله"

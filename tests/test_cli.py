@@ -1,0 +1,386 @@
+"""The command, as a user meets it: run as a subprocess."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from dedup import __version__
+from dedup.cli import main
+
+PARAGRAPHS = (
+    "افتتحت بلدية المرسى سوقا جديدا للخضار قرب الميناء القديم، وحضر الافتتاح عشرات الباعة.",
+    "وقال رئيس البلدية إن السوق يضم ستين محلا للخضار والفاكهة وموقفا واسعا للشاحنات.",
+    "أحرز نسور الواحة كأس كرة القدم بعد مباراة انتهت بركلات الترجيح أمام جمهور كبير.",
+)
+
+
+def run(*arguments, stdin=b"", cwd=None, **env):
+    return subprocess.run(
+        [sys.executable, "-m", "dedup", *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        cwd=cwd,
+        env={**os.environ, **env},
+        check=False,
+        timeout=300,
+    )
+
+
+def jsonl(*rows):
+    return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
+
+
+def rows(path):
+    return [json.loads(line) for line in Path(path).open(encoding="utf-8", newline="\n")]
+
+
+@pytest.fixture()
+def two(tmp_path):
+    (tmp_path / "in.jsonl").write_bytes(
+        jsonl(
+            {"id": "a", "text": "\n".join(PARAGRAPHS[:2])},
+            {"id": "b", "text": "\n".join(PARAGRAPHS[1:])},
+            {"id": "c", "text": PARAGRAPHS[0]},
+        )
+    )
+    return tmp_path
+
+
+def test_clean_writes_what_the_contract_says(two):
+    done = run("clean", "in.jsonl", "-o", "out.jsonl", "--stats", "stats.json", cwd=two)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert [row["id"] for row in rows(two / "out.jsonl")] == ["a", "b"]
+    a, b = rows(two / "out.jsonl")
+    assert a == {
+        "id": "a",
+        "text": "\n".join(PARAGRAPHS[:2]),
+        "dedup": {"kept": 2, "removed": 0, "story": "a", "story_size": 2, "duplicate_of": None},
+    }
+    assert b["text"] == PARAGRAPHS[2]
+    assert rows(two / "out.removed.jsonl")[0] == {
+        "id": "b",
+        "source": "in.jsonl",
+        "line": 2,
+        "start": 0,
+        "end": len(PARAGRAPHS[1]) + 1,
+        "text": PARAGRAPHS[1] + "\n",
+        "kind": "duplicate",
+        "similarity": 1.0,
+        "match": {
+            "id": "a",
+            "start": len(PARAGRAPHS[0]) + 1,
+            "end": len(PARAGRAPHS[0]) + 1 + len(PARAGRAPHS[1]),
+        },
+        "evidence": {"rule": "equal", "stories": 2, "of": 3},
+    }
+    (dropped,) = rows(two / "out.dropped.jsonl")
+    assert (dropped["id"], dropped["text"]) == ("c", "")
+    assert dropped["dedup"]["duplicate_of"] == "a"
+    assert (dropped["dedup"]["file"], dropped["dedup"]["line"]) == ("in.jsonl", 3)
+    assert json.loads((two / "stats.json").read_text())["kinds"]["duplicate"] == 2
+    assert sorted(p.name for p in two.iterdir()) == [
+        "in.jsonl", "out.dropped.jsonl", "out.jsonl", "out.removed.jsonl", "stats.json",
+    ]  # fmt: skip
+
+
+def test_an_untouched_line_changes_in_nothing_but_the_added_struct(tmp_path):
+    line = b'{ "text" : "\\u0646\\u0635 \\/ x" ,"n": 123456789012345678901234567890 , "f":1.0e5}'
+    (tmp_path / "in.jsonl").write_bytes(line + b"\r\n")
+    assert run("clean", "in.jsonl", "-o", "out.jsonl", cwd=tmp_path).returncode == 0
+    out = (tmp_path / "out.jsonl").read_bytes()
+    assert out.startswith(line[:-1] + b',"dedup":{"kept":1,')
+    assert run("restore", "out.jsonl", "-o", "back.jsonl", cwd=tmp_path).returncode == 0
+    (back,) = (tmp_path / "back.jsonl").read_bytes().splitlines()
+    assert b"123456789012345678901234567890" in back
+    assert b"1.0e5" in back
+
+
+@pytest.mark.parametrize("keep", ["first", "longest", "earliest"])
+def test_keep(tmp_path, keep):
+    (tmp_path / "in.jsonl").write_bytes(
+        jsonl(
+            {"id": "first", "date": "2024-05-03", "text": PARAGRAPHS[0]},
+            {"id": "longest", "date": "2024-05-02", "text": "\n".join(PARAGRAPHS)},
+            {"id": "earliest", "date": "Wed, 01 May 2024 09:00:00 +0300", "text": PARAGRAPHS[0]},
+        )
+    )
+    assert run("clean", "in.jsonl", "-o", "out.jsonl", "--keep", keep, cwd=tmp_path).returncode == 0
+    kept = {r["id"]: r["text"] for r in rows(tmp_path / "out.jsonl")}
+    assert [i for i, text in kept.items() if PARAGRAPHS[0] in text] == [keep]
+
+
+def test_keep_empty_keeps_the_record_in_place(two):
+    run("clean", "in.jsonl", "-o", "out.jsonl", "--keep-empty", cwd=two)
+    assert [(r["id"], r["text"]) for r in rows(two / "out.jsonl")][2] == ("c", "")
+    assert not (two / "out.dropped.jsonl").exists()
+
+
+def test_dry_run_writes_nothing(two):
+    done = run("clean", "in.jsonl", "--dry-run", cwd=two)
+    assert done.returncode == 0
+    assert b"nothing was written" in done.stderr
+    assert [p.name for p in two.iterdir()] == ["in.jsonl"]
+
+
+def test_the_summary_is_always_printed_and_quiet_silences_it(two):
+    done = run("clean", "in.jsonl", "-o", "out.jsonl", cwd=two)
+    text = done.stderr.decode()
+    assert "read     3 records, 5 blocks, 1 source" in text
+    assert "fields   id <- id; text <- text" in text
+    assert "duplicate            2" in text
+    assert "\r" not in text, "no progress bar off a terminal"
+    assert run("clean", "in.jsonl", "-o", "out.jsonl", "-q", cwd=two).stderr == b""
+    assert b"group    2 x a" in run("clean", "in.jsonl", "-o", "o.jsonl", "-v", cwd=two).stderr
+
+
+def test_standard_input_and_output(two):
+    data = (two / "in.jsonl").read_bytes()
+    done = run("clean", "-", "-o", "-", "--removed", "gone.jsonl", stdin=data, cwd=two)
+    assert done.returncode == 0
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["a", "b"]
+    assert [r["id"] for r in rows(two / "gone.jsonl")] == ["b", "c"]
+    assert rows(two / "gone.dropped.jsonl")[0]["id"] == "c"
+    done = run("clean", "-", "-o", "-", stdin=data, cwd=two)
+    assert b"removals were not kept; name a file with --removed PATH" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["in.jsonl.gz", "in.ndjson.zst", "in.jsonl"])
+def test_compressed_inputs(two, name):
+    data = (two / "in.jsonl").read_bytes()
+    packed = {"gz": gzip.compress, "zst": zstandard.ZstdCompressor().compress}
+    other = two / "other"
+    other.mkdir()
+    (other / name).write_bytes(packed.get(name.rsplit(".", 1)[1], bytes)(data))
+    assert run("clean", other / name, "-o", "out.jsonl", cwd=two).returncode == 0
+    assert [r["id"] for r in rows(two / "out.jsonl")] == ["a", "b"]
+
+
+def test_folders_and_globs(two):
+    folder = two / "scraped" / "deep"
+    folder.mkdir(parents=True)
+    (folder / "b.jsonl").write_bytes(jsonl({"id": "x", "text": PARAGRAPHS[0]}))
+    (two / "scraped" / "a.jsonl").write_bytes(jsonl({"id": "y", "text": PARAGRAPHS[2]}))
+    (two / "scraped" / "notes.md").write_text("no input")
+    run("clean", "scraped", "scraped/a.jsonl", "-o", "out.jsonl", cwd=two)
+    assert [r["id"] for r in rows(two / "out.jsonl")] == ["y", "x"]
+    run("clean", "scraped/**/*.jsonl", "-o", "out.jsonl", cwd=two)
+    assert sorted(r["id"] for r in rows(two / "out.jsonl")) == ["x", "y"]
+
+
+def test_field_names_by_alias_and_by_flag(tmp_path):
+    (tmp_path / "in.jsonl").write_bytes(
+        jsonl({"headline": "عنوان", "maintext": PARAGRAPHS[0], "link": "https://www.a.example/1"})
+    )
+    done = run("clean", "in.jsonl", "-o", "out.jsonl", cwd=tmp_path)
+    assert "fields   text <- maintext; title <- headline; url <- link" in done.stderr.decode()
+    (row,) = rows(tmp_path / "out.jsonl")
+    assert list(row) == ["headline", "maintext", "link", "dedup"]
+    assert row["dedup"]["story"] == "in.jsonl:1"
+    (tmp_path / "in.jsonl").write_bytes(jsonl({"inhalt": PARAGRAPHS[0], "text": "x"}))
+    run("clean", "in.jsonl", "-o", "out.jsonl", "--text-field", "inhalt", cwd=tmp_path)
+    assert rows(tmp_path / "out.jsonl")[0]["dedup"]["kept"] == 1
+
+
+BAD_LINES = [
+    (b'{"text":"x"', "not JSON: unexpected end of data at column 12"),
+    (b'{"text":"\\ud800"}', "not JSON: no low surrogate in string at column 10"),
+    (b"[1]", "a JSON array, not an object; every line must be one {...}"),
+    (b'{"inhalt":"abc"}', "field 'text' is missing; try --text-field inhalt"),
+    (
+        b'{"n":1}',
+        "field 'text' is missing; looked for text, raw_text, maintext, article_text, body, "
+        "content, plaintext",
+    ),
+    (b'{"text":null}', "field 'text' is a JSON null, not a string"),
+    (b'{"text":5}', "field 'text' is a JSON number, not a string"),
+    (
+        b'{"text":"\xe7\xe1"}',
+        "not UTF-8: byte 0xe7 at column 10; convert the file, e.g. iconv -f windows-1256 -t utf-8",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "rule"), BAD_LINES)
+def test_a_line_that_is_no_record_is_set_aside(tmp_path, line, rule):
+    good = jsonl({"id": "a", "text": PARAGRAPHS[0]})
+    (tmp_path / "in.jsonl").write_bytes(good + line + b"\n\n" + good.replace(b'"a"', b'"b"'))
+    done = run("clean", "in.jsonl", "-o", "out.jsonl", cwd=tmp_path)
+    assert done.returncode == 0
+    assert f"in.jsonl:2: {rule}" in done.stderr.decode()
+    (rejected,) = rows(tmp_path / "out.rejected.jsonl")
+    assert (rejected["file"], rejected["line"], rejected["rule"]) == ("in.jsonl", 2, rule)
+    assert "text" in rejected or "base64" in rejected
+    done = run("clean", "in.jsonl", "-o", "new.jsonl", "--on-error", "fail", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.decode() == f"dedup: in.jsonl:2: {rule}\n"
+    assert not list(tmp_path.glob("*new*"))
+
+
+def test_left_overs_of_an_earlier_run_go(two):
+    data = (two / "in.jsonl").read_bytes()
+    (two / "in.jsonl").write_bytes(data + b"broken\n")
+    run("clean", "in.jsonl", "-o", "out.jsonl", cwd=two)
+    assert (two / "out.rejected.jsonl").exists()
+    (two / "in.jsonl").write_bytes(data)
+    run("clean", "in.jsonl", "-o", "out.jsonl", cwd=two)
+    assert not (two / "out.rejected.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nope.jsonl", "-o", "o.jsonl"], "nope.jsonl: no such file or folder; check the name"),
+        (
+            ["empty", "-o", "o.jsonl"],
+            "empty: no input in this folder; dedup reads .jsonl, .ndjson, .txt (plain, .gz, .zst)",
+        ),
+        (
+            ["*.parquet", "-o", "o.jsonl"],
+            "*.parquet: no input matches; dedup reads .jsonl, .ndjson, .txt (plain, .gz, .zst)",
+        ),
+        (
+            ["x.csv", "-o", "o.jsonl"],
+            "x.csv: unknown kind of file '.csv'; dedup reads .jsonl, .ndjson, .txt "
+            "(plain, .gz, .zst)",
+        ),
+        (
+            ["in.jsonl", "-o", "in.jsonl"],
+            "in.jsonl: is both input and output; write to another file",
+        ),
+        (
+            ["in.removed.jsonl", "-o", "in.jsonl"],
+            "in.removed.jsonl: is both input and output; write to another file",
+        ),
+        (["in.jsonl", "-o", "no/o.jsonl"], "no/o.jsonl: its folder does not exist; make it first"),
+        (["in.jsonl", "-o", "empty"], "empty: is a folder; name a file in it"),
+        (["in.jsonl"], "say where to write: -o OUT.jsonl (or look first with --dry-run)"),
+        (
+            ["in.jsonl", "-o", "o.jsonl", "--threshold", "7"],
+            "--threshold: 7.0 is not between 0.3 and 1.0; try 0.7",
+        ),
+        (
+            ["in.jsonl", "-o", "o.jsonl", "--shingle", "0"],
+            "--shingle: 0 is not between 1 and 9; try 3",
+        ),
+    ],
+)
+def test_errors_are_one_line_and_leave_nothing(two, arguments, message):
+    (two / "empty").mkdir()
+    (two / "x.csv").write_text("a,b")
+    (two / "in.removed.jsonl").write_bytes(b"")
+    before = sorted(two.rglob("*"))
+    done = run("clean", *arguments, cwd=two)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode() == f"dedup: {message}\n"
+    assert sorted(two.rglob("*")) == before
+
+
+def test_an_empty_input_is_told_and_is_no_error(tmp_path):
+    (tmp_path / "in.jsonl").write_bytes(b"")
+    done = run("clean", "in.jsonl", "-o", "out.jsonl", cwd=tmp_path)
+    assert done.returncode == 0
+    assert b"empty    in.jsonl: no records in it" in done.stderr
+    assert (tmp_path / "out.jsonl").read_bytes() == b""
+
+
+def test_a_file_that_may_not_be_read(two, monkeypatch, capsys):
+    monkeypatch.chdir(two)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may read everything
+    assert main(["clean", "in.jsonl", "-o", "out.jsonl"]) == 2
+    assert capsys.readouterr().err == "dedup: in.jsonl: not allowed to read this file\n"
+
+
+def test_a_file_that_cannot_be_read(two):
+    (two / "dead.jsonl").symlink_to("/proc/self/mem")
+    done = run("clean", "dead.jsonl", "-o", "out.jsonl", cwd=two)
+    assert (done.returncode, done.stderr) == (2, b"dedup: dead.jsonl: Input/output error\n")
+    assert not (two / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize("name", ["in.jsonl.gz", "in.jsonl.zst", "in.txt.gz"])
+def test_a_file_that_is_cut_off_gives_what_is_whole(tmp_path, name):
+    text = "".join(
+        f"سطر رقم {i} من نص طويل {i * 7919 % 10007} لا يتكرر أبدا.\n" for i in range(4000)
+    )
+    lines = jsonl(*({"text": line.strip()} for line in text.splitlines()))
+    data = lines if "jsonl" in name else text.encode()
+    pack = gzip.compress if name.endswith("gz") else zstandard.ZstdCompressor().compress
+    packed = pack(data)
+    (tmp_path / name).write_bytes(packed[: len(packed) // 2])
+    done = run("clean", name, "-o", "out.jsonl", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    kept = rows(tmp_path / "out.jsonl")
+    assert kept
+    assert all(row["text"] in text or "jsonl" not in name for row in kept)
+    assert (
+        "cut off here; what came before was read"
+        in rows(tmp_path / "out.rejected.jsonl")[-1]["rule"]
+    )
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(two):
+    done = run("clean", "in.jsonl", "-o", "-", "-q", cwd=two)
+    assert done.returncode == 0
+    with Path("/dev/full").open("wb") as full:
+        failed = subprocess.run(
+            [sys.executable, "-m", "dedup", "clean", "in.jsonl", "-o", "-", "-q"],
+            stdout=full, stderr=subprocess.PIPE, cwd=two, check=False, timeout=300,
+        )  # fmt: skip
+    assert failed.returncode == 2
+    assert failed.stderr == b"dedup: standard output: No space left on device\n"
+
+
+def test_a_reader_that_leaves_early_is_no_error(two):
+    many = jsonl(*({"id": n, "text": f"نص رقم {n} لا يشبه غيره {n * 7919}"} for n in range(20000)))
+    (two / "many.jsonl").write_bytes(many)
+    done = subprocess.run(
+        f"{sys.executable} -m dedup clean many.jsonl -o - -q | head -c 10",
+        shell=True, capture_output=True, cwd=two, check=False, timeout=300,
+    )  # fmt: skip
+    assert (len(done.stdout), done.stderr) == (10, b"")
+
+
+def test_a_killed_run_leaves_no_half_file(two):
+    fifo = two / "slow.jsonl"
+    os.mkfifo(fifo)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dedup", "clean", "slow.jsonl", "-o", "out.jsonl"],
+        cwd=two, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    with fifo.open("wb") as pipe:  # blocks until the program reads
+        pipe.write(b"broken\n" * 10)
+        pipe.flush()
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert error.endswith(b"dedup: interrupted; nothing was written\n")
+    assert sorted(p.name for p in two.iterdir()) == ["in.jsonl", "slow.jsonl"]
+
+
+def test_help_and_version():
+    assert run("--version").stdout.decode() == f"dedup {__version__}\n"
+    assert b"dedup clean dump.jsonl -o clean.jsonl" in run("--help").stdout
+    assert run("clean", "--help").returncode == 0
+    assert run().returncode == 2
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys; from dedup.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print({'numpy', 'numba', 'datasketch', 'orjson', 'tqdm'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stdout.endswith(b"set()\n")

@@ -1,0 +1,145 @@
+"""Nothing is ever lost: removed spans put back give the input, to the character."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from arabic_text import texts
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import dedup
+from dedup.formats.cleaned import cut, spans
+
+LINK = "سوق جديد للخضار قرب ميناء المرسى القديم"
+PIECES = (
+    "افتتحت بلدية المرسى سوقا جديدا للخضار قرب الميناء القديم، وحضر الافتتاح عشرات الباعة.",
+    "وقال رئيس البلدية إن السوق يضم ستين محلا للخضار والفاكهة وموقفا واسعا للشاحنات.",
+    "وقالَ رئيسُ البلدية إنّ السوق يضم ستين محلًا للخضار والفاكهة وموقفا واسعا للشاحنات!",
+    "اقرأ أيضًا:",
+    LINK,
+    "الساحل - وكالات",
+    "Exit mobile version",
+    "\u200f😀 رمز تعبيري وعلامة اتجاه \u202bمعكوسة\u202c في سطر طويل يكفي لأكثر من ثمانية ألفاظ",
+    "-----",
+)
+bodies = st.lists(st.sampled_from(PIECES) | texts, max_size=8).flatmap(
+    lambda lines: st.sampled_from(("\n", "\n\n", "\r\n", "\n\u00a0\n", "\u2028", " \n ")).map(
+        lambda gap: gap.join(lines)
+    )
+)
+records = st.lists(
+    st.fixed_dictionaries(
+        {"text": bodies},
+        optional={"title": st.just(LINK), "n": st.integers(), "source": st.sampled_from("اب")},
+    ),
+    max_size=6,
+)
+slow = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def written(folder, rows, name="in.jsonl", **settings):
+    path = folder / name
+    lines = [json.dumps(r, ensure_ascii=False, separators=(",", ":")) + "\n" for r in rows]
+    path.write_text("".join(lines), encoding="utf-8", newline="")
+    dedup.clean(path, folder / "out.jsonl", **settings)
+    return path
+
+
+def rows(path):
+    return [json.loads(line) for line in path.open(encoding="utf-8", newline="\n")]
+
+
+@slow
+@given(records, st.sampled_from(("first", "longest")), st.booleans())
+def test_restore_gives_the_input_back(tmp_path_factory, data, keep, keep_empty):
+    folder = tmp_path_factory.mktemp("restore")
+    source = written(folder, data, keep=keep, keep_empty=keep_empty)
+    assert dedup.restore(folder / "out.jsonl", folder / "back.jsonl") == len(data)
+    assert (folder / "back.jsonl").read_bytes() == source.read_bytes()
+
+
+@slow
+@given(bodies)
+def test_restore_gives_a_raw_dump_back(tmp_path_factory, text):
+    folder = tmp_path_factory.mktemp("dump")
+    (folder / "in.txt").write_text(text, encoding="utf-8", newline="")
+    dedup.clean(folder / "in.txt", folder / "out.jsonl")
+    dedup.restore(folder / "out.jsonl", folder / "back.jsonl")
+    back = "".join(row["text"] for row in rows(folder / "back.jsonl"))
+    assert back == text.removeprefix("\ufeff") or not text.strip()
+
+
+@slow
+@given(records)
+def test_removals_keep_the_contract(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("contract")
+    written(folder, [{"id": str(n), **row} for n, row in enumerate(data)])
+    texts_of = {str(n): row["text"] for n, row in enumerate(data)}
+    last = (-1, 0)
+    for removal in rows(folder / "out.removed.jsonl"):
+        here = (int(removal["id"]), removal["start"])
+        assert here >= last, "in input order, without overlap"
+        last = (here[0], removal["end"])
+        text = texts_of[removal["id"]]
+        assert 0 <= removal["start"] < removal["end"] <= len(text)
+        assert text[removal["start"] : removal["end"]] == removal["text"]
+        assert set(removal) == {
+            "id", "source", "line", "start", "end", "text", "kind", "similarity", "match",
+            "evidence",
+        }  # fmt: skip
+        if removal["kind"] == "blank":
+            assert not removal["text"].strip(" \t\r\n\v\f\x1c\x1d\x1e\x1f\x85\xa0\u2028\u2029"
+                                             "\xad\u061c\u1680\u3000\ufeff"
+                                             + "".join(map(chr, range(0x2000, 0x2070)))
+                                             + "".join(map(chr, range(0x20)))
+                                             + "".join(map(chr, range(0x7F, 0xA1))))  # fmt: skip
+    for name in ("out.jsonl", "out.dropped.jsonl"):
+        if (folder / name).exists():
+            for row in rows(folder / name):
+                struct = row["dedup"]
+                assert list(struct)[:5] == [
+                    "kept", "removed", "story", "story_size", "duplicate_of",
+                ]  # fmt: skip
+
+
+@slow
+@given(records)
+def test_cleaning_again_finds_no_more_repeats(data):
+    first = list(dedup.clean(data))
+    again = dedup.clean([{k: v for k, v in row.items() if k != "dedup"} for row in first])
+    assert not [r for r in again.removals if r["kind"] == "duplicate" and r["similarity"] >= 0.7]
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds", "expected"),
+    [
+        ("ab\ncd\n", ["", "x"], "ab"),
+        ("\n ab\ncd", ["x", ""], "cd"),
+        ("ab\n\ncd\n\nef", ["", "x", ""], "ab\n\nef"),
+        ("ab\ncd", ["x", "x"], ""),
+        ("ab \n", [""], "ab \n"),
+        ("ab\n\u00a0\ncd", ["", ""], "ab\ncd"),
+        ("ab\n\ufeff\ncd\n", ["", "x"], "ab"),
+    ],
+)
+def test_spans(text, kinds, expected):
+    blocks = [(text.index(w), text.index(w) + 2) for w in ("ab", "cd", "ef") if w in text]
+    removals = spans(text, blocks, kinds, 0)
+    assert cut(text, removals) == expected
+    assert all(r.start < r.end for r in removals)
+
+
+def test_files_of_two_runs_are_told_apart(tmp_path):
+    written(tmp_path, [{"id": "1", "text": "\n".join(PIECES)}])
+    (tmp_path / "other.jsonl").write_bytes((tmp_path / "out.jsonl").read_bytes())
+    (tmp_path / "none.jsonl").write_bytes(b"")
+    with pytest.raises(dedup.InputError, match="are these files of one run"):
+        dedup.restore(tmp_path / "other.jsonl", tmp_path / "b", removed=tmp_path / "none.jsonl")
+    (tmp_path / "empty.jsonl").write_bytes(b"")
+    with pytest.raises(dedup.InputError, match="more removals than"):
+        dedup.restore(
+            tmp_path / "empty.jsonl", tmp_path / "b", removed=tmp_path / "out.removed.jsonl"
+        )
+    assert not (tmp_path / "b").exists()
