@@ -51,7 +51,7 @@ class Config:
     num_perm: int = _setting(128, "MinHash permutations", low=16, high=1024, metavar="N")
     seed: int = _setting(1, "seed of the MinHash permutations", low=0, high=2**32 - 1, metavar="N")
     false_negative_weight: float = _setting(
-        0.98,
+        0.999,
         "how much a missed pair weighs against a needless comparison when bands are chosen",
         low=0.5,
         high=0.9999,

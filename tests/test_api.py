@@ -20,7 +20,7 @@ ROWS = [
         "title": f"عنوان الخبر رقم {n} عن السوق",
         "text": "\n".join(
             (
-                f"افتتحت بلدية المرسى السوق رقم {n} قرب الميناء القديم وحضر الافتتاح {n * 7} بائعا.",
+                f"افتتحت بلدية المرسى السوق رقم {n} قرب الميناء القديم وحضر {n * 7} بائعا.",
                 "وقال رئيس البلدية إن السوق يضم ستين محلا للخضار والفاكهة وموقفا واسعا للشاحنات.",
                 f"اقرأ أيضًا: عنوان الخبر رقم {(n + 3) % 20} عن السوق",
                 f"ويأمل باعة الحي {n} أن يجذب السوق سكان الأحياء البعيدة في أيام العطل والمواسم.",
@@ -85,7 +85,7 @@ def test_settings_by_name_or_as_config():
 def test_a_record_that_is_no_json_is_told():
     with pytest.raises(dedup.InputError, match="records:1: not a JSON object"):
         dedup.clean([{"text": object()}])
-    assert list(dedup.clean([{"text": "نص", "n": 2**80}]))[0]["n"] == float(2**80)
+    assert next(iter(dedup.clean([{"text": "نص", "n": 2**80}])))["n"] == float(2**80)
 
 
 @pytest.mark.parametrize("seed", ["0", "1", "random"])

@@ -44,7 +44,7 @@ def rows(path):
     return [json.loads(line) for line in Path(path).open(encoding="utf-8", newline="\n")]
 
 
-@pytest.fixture()
+@pytest.fixture
 def two(tmp_path):
     (tmp_path / "in.jsonl").write_bytes(
         jsonl(

@@ -41,7 +41,7 @@ def cut_blocks(texts: Sequence[str]) -> list[tuple[int, int, int]]:
     for number, text in enumerate(texts):
         at = 0
         for line in regex.split(f"([{NEWLINES}])", text):
-            if not INVISIBLE.sub("", line) == "":
+            if INVISIBLE.sub("", line):
                 start = next(i for i, c in enumerate(line) if not SPACES.match(c))
                 end = next(i for i in range(len(line), 0, -1) if not SPACES.match(line[i - 1]))
                 found.append((number, at + start, at + end))
@@ -139,8 +139,8 @@ def shingles(tokens: Sequence[int], width: int) -> list[int]:
 
 def signatures(tokens: Sequence[int], width: int, a: Sequence[int], b: Sequence[int]) -> list[int]:
     mixed = []
-    for h in {x & M32 for x in shingles(tokens, width)}:
-        h = ((h ^ (h >> 16)) * 0x85EBCA6B) & M32
+    for x in shingles(tokens, width):
+        h = (((x & M32) ^ ((x & M32) >> 16)) * 0x85EBCA6B) & M32
         h = ((h ^ (h >> 13)) * 0xC2B2AE35) & M32
         mixed.append(h ^ (h >> 16))
     return [min((x * h + y) & M32 for h in mixed) for x, y in zip(a, b, strict=True)]

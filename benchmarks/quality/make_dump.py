@@ -14,9 +14,12 @@ from __future__ import annotations
 import argparse
 import json
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
-HEADERS = ("ذات صلة", "اقرأ أيضًا:", "إقرأ المزيد", "قد يهمك أيضاً", "مواضيع ذات صلة", "شاهد أيضا")
+HEADERS = (
+    "ذات صلة", "اقرأ أيضًا:", "إقرأ المزيد", "قد يهمك أيضاً", "مواضيع ذات صلة", "شاهد أيضا",
+)  # fmt: skip
 CREDITS = (
     ("{agency}_ {site}", "{agency} _ {site}"),
     ("{place} - {agency}",),
@@ -31,8 +34,23 @@ PLACES = ("بيروت", "القاهرة", "عمّان", "تونس", "الربا�
 NAMES = ("سامر الخطيب", "هدى منصور", "يوسف العلي", "ريم حداد")
 SITES = ("صدى البلد", "أخبار الضفة", "المرصد اليومي")
 FOOTERS = ("Exit mobile version", "جميع الحقوق محفوظة", "شارك هذا الموضوع:", "")
-SYNONYMS = {"قال": "ذكر", "وقال": "وذكر", "أعلن": "كشف", "أكد": "شدد", "في": "داخل", "على": "فوق",
-            "كبيرة": "ضخمة", "اليوم": "أمس", "إلى": "نحو", "أن": "بأن", "خلال": "أثناء"}  # fmt: skip
+SYNONYMS = {
+    "قال": "ذكر",
+    "وقال": "وذكر",
+    "أعلن": "كشف",
+    "أكد": "شدد",
+    "في": "داخل",
+    "على": "فوق",
+    "كبيرة": "ضخمة",
+    "اليوم": "أمس",
+    "إلى": "نحو",
+    "أن": "بأن",
+    "خلال": "أثناء",
+}
+
+
+Row = tuple[str, int, str, str | None]
+"""A line, the number of its article, its label ("" for blank lines), the line it repeats."""
 
 
 def main() -> None:
@@ -40,34 +58,49 @@ def main() -> None:
     parser.add_argument("articles", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--dumps", type=int, default=12)
-    parser.add_argument("--size", type=int, default=9)
+    parser.add_argument("--size", type=int, default=9, help="articles in a dump")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--source", default="", help="take articles of this source only")
     args = parser.parse_args()
-    rng = random.Random(args.seed)
-    pool = [
-        a for a in map(json.loads, args.articles.open(encoding="utf-8")) if usable(a, args.source)
-    ]
+    with args.articles.open(encoding="utf-8") as file:
+        pool = [a for a in map(json.loads, file) if usable(a, args.source)]
     args.out.mkdir(parents=True, exist_ok=True)
-    for n in range(args.dumps):
+    for n, rows in enumerate(dumps(pool, args.dumps, args.size, args.seed)):
+        (args.out / f"dump-{n}.txt").write_text(text_of(rows), encoding="utf-8")
+        lines = ["line\tarticle\tlabel\trepeats_line"]
+        lines += [f"{line}\t{rows[line - 1][1]}\t{label}\t{repeats or ''}"
+                  for line, label, repeats in answers(rows)]  # fmt: skip
+        (args.out / f"dump-{n}.gold.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def dumps(pool: list[dict], count: int, size: int, seed: int) -> Iterator[list[Row]]:
+    """The rows of some dumps, each of `size` articles that stand near each other in the pool."""
+    rng = random.Random(seed)
+    for _ in range(count):
         chosen: list[dict] = []
-        while len(chosen) < args.size:
-            start = rng.randrange(len(pool) - 4 * args.size)
-            near = pool[start : start + 4 * args.size]  # neighbours in time: alike in topic
-            chosen = apart(rng, near, args.size)
-        rows = build(rng, chosen, [a["title"] for a in near])
-        text = "\n".join(line for line, *_ in rows) + "\n"
-        (args.out / f"dump-{n}.txt").write_text(text, encoding="utf-8")
-        gold = ["line\tarticle\tlabel\trepeats_line"]
-        for number, (line, article, label, repeats) in enumerate(rows, 1):
-            if label:
-                at = (
-                    next((i for i, r in enumerate(rows, 1) if r[0] == repeats), "")
-                    if repeats
-                    else ""
-                )
-                gold.append(f"{number}\t{article}\t{label}\t{at}")
-        (args.out / f"dump-{n}.gold.tsv").write_text("\n".join(gold) + "\n", encoding="utf-8")
+        tries = 0
+        while len(chosen) < size:
+            tries += 1
+            if tries > 100:
+                raise SystemExit(f"no {size} of {len(pool)} usable articles have nothing in common")
+            start = rng.randrange(max(1, len(pool) - 4 * size))
+            near = pool[start : start + 4 * size]  # neighbours in time: alike in topic
+            chosen = apart(rng, near, size)
+        yield build(rng, chosen, [a["title"] for a in near])
+
+
+def text_of(rows: list[Row]) -> str:
+    """A dump as text."""
+    return "\n".join(line for line, *_ in rows) + "\n"
+
+
+def answers(rows: list[Row]) -> list[tuple[int, str, int | None]]:
+    """(line, label, line it repeats) of all lines that are not blank."""
+    first: dict[str, int] = {}
+    for number, (line, *_) in enumerate(rows, 1):
+        first.setdefault(line, number)
+    return [(number, label, first[repeats] if repeats else None)
+            for number, (_, _, label, repeats) in enumerate(rows, 1) if label]  # fmt: skip
 
 
 def usable(article: dict, source: str) -> bool:
@@ -96,7 +129,7 @@ def paragraphs(article: dict) -> list[str]:
     return [line.strip() for line in article["text"].split("\n") if line.strip()]
 
 
-def build(rng: random.Random, articles: list[dict], titles: list[str]) -> list[tuple]:
+def build(rng: random.Random, articles: list[dict], titles: list[str]) -> list[Row]:
     gap = rng.choice((True, True, False))
     credits, site = rng.choice(CREDITS), rng.choice(SITES)
     headers = rng.sample(HEADERS, 2)
@@ -104,7 +137,7 @@ def build(rng: random.Random, articles: list[dict], titles: list[str]) -> list[t
     others = [t for t in titles if t not in {a["title"] for a in articles}]
     links = rng.sample(others, min(len(others), 8)) + [a["title"] for a in articles]
     told_twice = rng.randrange(1, len(articles))
-    rows: list[tuple] = []
+    rows: list[Row] = []
 
     def put(line: str, article: int, label: str, repeats: str | None = None) -> None:
         rows.append((line, article, label, repeats))

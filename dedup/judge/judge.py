@@ -63,7 +63,10 @@ def judge_repeats(
     verdicts.match[shared] = keeper[shared]
     verdicts.similarity[shared] = groups.similarity[:n][shared]
     kept = verdicts.rule == KEPT
-    passages: list[Passage] = extend_passages(corpus, groups, kept, residue, config)
+    # A block that others were removed for must stay, or what they said would be lost.
+    free = kept.copy()
+    free[keeper[shared]] = False
+    passages: list[Passage] = extend_passages(corpus, groups, kept, free, residue, config)
     for passage in passages:
         verdicts.rule[passage.block] = PASSAGE
         verdicts.match[passage.block] = passage.match

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Iterator
 from itertools import pairwise, product
 from typing import NamedTuple
 
@@ -140,14 +141,15 @@ def _anchors(
 
 
 def extend_passages(
-    corpus: Corpus, groups: Groups, kept: Bool, out: Bool, config: Config
+    corpus: Corpus, groups: Groups, kept: Bool, free: Bool, out: Bool, config: Config
 ) -> list[Passage]:
     """Seed and extend: reworded blocks between or next to matched neighbours of two records.
 
     Args:
         corpus: all records.
         groups: matched blocks.
-        kept: bool[n]; blocks that stay so far; only these are taken, and only to match these.
+        kept: bool[n]; blocks that stay so far; only to match these others are taken.
+        free: bool[n]; the ones among them that may be taken.
         out: bool[n]; page residue, which neither makes nor parts a passage.
         config: `extend` is the least similarity.
 
@@ -166,58 +168,48 @@ def extend_passages(
     found: dict[int, Passage] = {}
     for one in sorted(partners):
         for other, shared in partners[one].items():
-            if shared >= 2:
-                anchors = _anchors(corpus, groups, out, one, other)
-                for passage in _extend(corpus, anchors, kept, out, line, one, other, config):
-                    best = found.get(passage.block)
-                    if best is None or passage.similarity > best.similarity:
-                        found[passage.block] = passage
-    taken = set(found)
-    return [found[b] for b in sorted(taken) if found[b].match not in taken]
+            anchors = _anchors(corpus, groups, out, one, other) if shared >= 2 else []
+            for block, match, anchored, framed in _gaps(corpus, anchors, out, line, one, other):
+                if not (free[block] and kept[match]):
+                    continue
+                similarity, contained = _alike(corpus.blocks, block, match, config.shingle)
+                part, least = (FRAMED_PART, FRAMED) if framed else (1.0, CONTAINED)
+                if similarity >= part * config.extend and contained >= least:
+                    best = found.get(block)
+                    if best is None or similarity > best.similarity:
+                        found[block] = Passage(block, match, similarity, contained, anchored)
+    return [found[b] for b in sorted(found) if found[b].match not in found]
 
 
-def _extend(
-    corpus: Corpus,
-    anchors: list[tuple[int, int]],
-    kept: Bool,
-    out: Bool,
-    line: Bool,
-    one: int,
-    other: int,
-    config: Config,
-) -> list[Passage]:
-    mine = _sequence(corpus, out, one)
-    theirs = _sequence(corpus, out, other)
+def _gaps(
+    corpus: Corpus, anchors: list[tuple[int, int]], out: Bool, line: Bool, one: int, other: int
+) -> Iterator[tuple[int, int, int, bool]]:
+    """Pairs of blocks that stand in the same gap between, or right next to, matched neighbours.
+
+    Yields:
+        A block of `one`, a block of `other`, the matched blocks of the run, and whether the two
+        are the only paragraphs in their gap.
+    """
+    mine, theirs = _sequence(corpus, out, one), _sequence(corpus, out, other)
     place = {b: k for k, b in enumerate(mine)}, {b: k for k, b in enumerate(theirs)}
-    runs = _runs([(place[0][i], place[1][j]) for i, j in anchors])
-    found = []
-    for run in runs:
+    for run in _runs([(place[0][i], place[1][j]) for i, j in anchors]):
         if len(run) < 2:
             continue
-        pairs = []
-        framed = set()
-        for (i, j), (next_i, next_j) in pairwise(run):
-            gap = range(i + 1, next_i), range(j + 1, next_j)
-            pairs += product(*gap)
-            prose = (
-                [a for a in gap[0] if not line[mine[a]]],
-                [b for b in gap[1] if not line[theirs[b]]],
-            )
-            if len(prose[0]) == len(prose[1]) == 1:
-                framed.add((prose[0][0], prose[1][0]))
-        pairs += [(run[0][0] - 1, run[0][1] - 1), (run[-1][0] + 1, run[-1][1] + 1)]
-        taken: set[int] = set()
-        for a, b in pairs:
-            if not (0 <= a < len(mine) and 0 <= b < len(theirs)) or b in taken:
-                continue
-            block, match = mine[a], theirs[b]
-            if kept[block] and kept[match]:
-                similarity, contained = _alike(corpus.blocks, block, match, config.shingle)
-                part, least = (FRAMED_PART, FRAMED) if (a, b) in framed else (1.0, CONTAINED)
-                if similarity >= part * config.extend and contained >= least:
-                    taken.add(b)
-                    found.append(Passage(block, match, similarity, contained, len(run)))
-    return found
+        gaps = [(mine[i + 1 : x], theirs[j + 1 : y]) for (i, j), (x, y) in pairwise(run)]
+        (i, j), (x, y) = run[0], run[-1]
+        edges = (
+            (mine[max(0, i - 1) : i], theirs[max(0, j - 1) : j]),
+            (
+                mine[x + 1 : x + 2],
+                theirs[y + 1 : y + 2],
+            ),
+        )
+        for gap, inside in [*((g, True) for g in gaps), *((e, False) for e in edges)]:
+            paragraphs = [[b for b in side if not line[b]] for side in gap]
+            alone = inside and len(paragraphs[0]) == len(paragraphs[1]) == 1
+            for block, match in product(*gap):
+                framed = alone and not line[block] and not line[match]
+                yield block, match, len(run), framed
 
 
 def _runs(anchors: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:

@@ -1,0 +1,136 @@
+"""The quality gate: no measure may fall under its floor.
+
+    python gate.py             compare with floors.json, exit 1 when something is lower
+    python gate.py --raise     take today's figures as floors where they are higher
+    python gate.py --lower M   ... and where the measure M is lower (say why in the commit)
+
+Measured on the seeds (answers made by hand) and on dumps that `make_dump.py` builds from them
+(answers known by construction). A floor holds for the very inputs it was measured on: their hash
+stands beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import make_dump
+import score
+
+import dedup
+
+HERE = Path(__file__).resolve().parent
+SEEDS = HERE.parents[1] / "seeds"
+FLOORS = HERE / "floors.json"
+TEXT_FIELDS = ("text", "maintext")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--raise", dest="up", action="store_true")
+    parser.add_argument("--lower", metavar="MEASURE", default="")
+    args = parser.parse_args()
+    figures, wrong = measure()
+    known = json.loads(FLOORS.read_text()) if FLOORS.exists() else {"inputs": "", "floors": {}}
+    floors = known["floors"]
+    inputs = fingerprint()
+    if known["inputs"] not in ("", inputs) and not args.up:
+        print("the seeds have changed since the floors were set; measure anew with --raise")
+        return 1
+    low = [name for name, floor in floors.items() if figures.get(name, 0.0) < floor]
+    print(f"{'measure':<28} {'floor':>7} {'today':>7}")
+    for name, figure in figures.items():
+        mark = "  LOWER" if name in low else ""
+        print(f"{name:<28} {floors.get(name, 0.0):>7.4f} {figure:>7.4f}{mark}")
+    print(*wrong, sep="\n")
+    if args.up:
+        kept = {n: max(f, floors.get(n, 0.0)) for n, f in figures.items() if n != args.lower}
+        floors = {n: kept.get(n, figures[n]) for n in figures}
+        FLOORS.write_text(json.dumps({"inputs": inputs, "floors": floors}, indent=2) + "\n")
+    return int(bool(low) and not args.up)
+
+
+def measure() -> tuple[dict[str, float], list[str]]:
+    """Every measure, all the higher the better, and the lines that are wrong."""
+    figures: dict[str, float] = {}
+    wrong: list[str] = []
+    for name, part in (("dump", by_hand()), ("outlets", outlets()), ("generated", generated())):
+        shares, lines = part
+        figures |= {f"{name} {label}": share for label, share in shares.items()}
+        wrong += [f"{name}: {line}" for line in lines]
+    return figures, wrong
+
+
+def by_hand() -> tuple[dict[str, float], list[str]]:
+    gold = [
+        (int(r["line"]), r["label"], int(r["repeats_line"]) if r["repeats_line"] else None)
+        for r in score.gold_rows(SEEDS / "wadi-dump.gold.tsv")
+    ]
+    result = dedup.clean(SEEDS / "wadi-dump.txt")
+    return score.score(gold, score.kinds_by_line(result.removals))
+
+
+def outlets() -> tuple[dict[str, float], list[str]]:
+    gold = []
+    for r in score.gold_rows(SEEDS / "outlets.gold.tsv"):
+        other, _, line = r["repeats"].rpartition(":")
+        gold.append(((r["id"], int(r["line"])), r["label"], (other, int(line)) if other else None))
+    with (SEEDS / "outlets.jsonl").open(encoding="utf-8") as file:
+        rows = list(map(json.loads, file))
+    texts = {r["id"]: next(r[f] for f in TEXT_FIELDS if f in r) for r in rows}
+    removals = list(dedup.clean(SEEDS / "outlets.jsonl").removals)
+    # Of three copies one stays: the gold names the first, the program may keep it or another.
+    return score.score(gold, score.kinds_by_index(texts, removals))
+
+
+def generated() -> tuple[dict[str, float], list[str]]:
+    pool = [article for article in articles() if make_dump.usable(article, "")]
+    right: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        for rows in make_dump.dumps(pool, count=24, size=6, seed=7):
+            path = Path(folder) / "dump.txt"
+            path.write_text(make_dump.text_of(rows), encoding="utf-8")
+            gone = score.kinds_by_line(dedup.clean(path).removals)
+            for answer in make_dump.answers(rows):
+                shares, wrong = score.score([answer], gone)
+                label = "body" if "body" in shares else next(iter(shares))
+                seen[label] += 1
+                right[label] += not wrong
+    shares = {label: right[label] / seen[label] for label in sorted(seen)}
+    shares["all"] = right.total() / seen.total()
+    return shares, []
+
+
+def articles() -> list[dict]:
+    """Headline and body of the seeds' records, without residue."""
+    body = {
+        (r["id"], int(r["line"]))
+        for r in score.gold_rows(SEEDS / "outlets.gold.tsv")
+        if r["label"] == "body"
+    }
+    out = []
+    with (SEEDS / "outlets.jsonl").open(encoding="utf-8") as file:
+        for row in map(json.loads, file):
+            text = next(row[f] for f in TEXT_FIELDS if f in row)
+            lines = [x for i, x in enumerate(text.split("\n")) if (row["id"], i) in body]
+            title = row.get("title") or row["headline"]
+            out.append({"title": title, "text": "\n".join(lines)})
+    return out
+
+
+def fingerprint() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(SEEDS.glob("*.*")):
+        if path.suffix in {".txt", ".jsonl", ".tsv"}:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
