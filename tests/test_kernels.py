@@ -223,6 +223,7 @@ def test_group(lists, random, threshold):
         1000,
         np.full((3, m), -1, dtype=np.int32),
         np.empty((3, m), dtype=np.int32),
+        np.full(m, -1, dtype=np.int64),
         found,
         alike,
     )

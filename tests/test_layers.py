@@ -26,7 +26,7 @@ LAYERS = [
 ]
 # Inside a layer, too, files come in an order.
 INSIDE = {
-    "dedup.text": "arabic kernels blocks lexicon dumps corpus",
+    "dedup.text": "kernels arabic blocks lexicon dumps corpus",
     "dedup.sketch": "kernels minhash lsh",
     "dedup.match": "kernels verify groups order stories",
     "dedup.judge": "evidence verdicts credits related judge",

@@ -126,6 +126,7 @@ def _near(blocks: Blocks, unique: I64, rank: I64, config: Config) -> tuple[I64, 
         config.max_candidates,
         np.full(bucket.shape, -1, dtype=np.int32),
         np.empty((bands, m), dtype=np.int32),
+        np.full(m, -1, dtype=np.int64),
         found,
         alike,
     )

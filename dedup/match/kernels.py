@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import numba as nb
-import numpy as np
 
 from dedup.sketch.kernels import shingle_hash
 
@@ -89,7 +88,7 @@ def jaccard(sets: Any, a: Any, a_end: Any, b: Any, b_end: Any, least: Any) -> fl
 @nb.njit(cache=True, nogil=True)
 def group(
     sets: Any, pointer: Any, bucket: Any, order: Any, threshold: Any, cap: Any,
-    head: Any, chain: Any, representative: Any, similarity: Any,
+    head: Any, chain: Any, seen: Any, representative: Any, similarity: Any,
 ) -> int:  # fmt: skip
     """Give every member the most similar representative, or make it one.
 
@@ -105,6 +104,7 @@ def group(
         cap: comparisons for one member at most.
         head: int32[bands, buckets] scratch, filled with -1.
         chain: int32[bands, m] scratch.
+        seen: int64[m] scratch, filled with -1.
         representative: int64[m] out; a member, itself for representatives.
         similarity: float64[m] out; to the representative, 1.0 for itself.
 
@@ -112,7 +112,6 @@ def group(
         How many members had more to compare with than `cap` allowed.
     """
     bands = bucket.shape[0]
-    seen = np.full(order.size, -1, dtype=np.int64)
     cut = 0
     for i in order:
         best, best_similarity, compared, stopped = i, 0.0, 0, False

@@ -47,7 +47,8 @@ def signatures(tokens: Any, pointer: Any, which: Any, width: Any, a: Any, b: Any
     for i in range(which.size):
         block = which[i]
         row = out[i]
-        row[:] = np.uint32(0xFFFFFFFF)
+        for j in range(row.size):
+            row[j] = 0xFFFFFFFF
         for t in range(pointer[block], pointer[block + 1] - width + 1):
             h = np.uint32(shingle_hash(tokens, t, width))
             h ^= h >> np.uint32(16)

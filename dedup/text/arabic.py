@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 import regex
 
-from dedup.records import I32
+from dedup.records import I32, U8
+from dedup.text import kernels
 
 
 def _span(*ranges: str) -> frozenset[int]:
@@ -146,3 +147,33 @@ def _composing() -> frozenset[int]:
         if parts and not parts.startswith("<"):
             found.update(int(p, 16) for p in parts.split()[1:])
     return frozenset(found)
+
+
+@lru_cache(maxsize=1)
+def sign_table() -> U8:
+    """What the signs of the Basic Multilingual Plane are, in bits of `dedup.text.kernels`.
+
+    Returns:
+        uint8[0x10000].
+    """
+    table = np.zeros(0x10000, dtype=np.uint8)
+    for bit, points in _SIGNS.items():
+        table[sorted(points)] |= bit
+    return table
+
+
+_SPACES = _span("00-20", "7F-A0", "1680", "2000-200A", "2028-2029", "202F", "205F", "3000")
+_INVISIBLES = _SPACES | _span(
+    "AD", "61C", "200B-200F", "202A-202E", "2060-2069", "FEFF"
+)  # zero-width and direction marks, too
+_SIGNS = {
+    kernels.SPACE: _SPACES,
+    kernels.INVISIBLE: _INVISIBLES,
+    kernels.NEWLINE: _span("0A", "0D", "2028-2029"),
+    # Quotes and brackets that may stand after a stop, and what may hide there unseen.
+    kernels.CLOSING: _INVISIBLES | set(map(ord, "\"')]}«»‘’‚‛“”„‟›")),
+    kernels.QUOTES: set(map(ord, '"«»“”„‟')),
+    kernels.DASHES: set(map(ord, "_|–—/")),
+    kernels.BULLETS: set(map(ord, "*-•·●▪_|>#")),
+    kernels.ENDS: set(map(ord, ".!?؟")),
+}

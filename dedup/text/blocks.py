@@ -9,7 +9,7 @@ import numpy as np
 
 from dedup.records import I32, I64, U8, U16, U32, U64
 from dedup.text import kernels
-from dedup.text.arabic import FoldTable, fold, fold_table
+from dedup.text.arabic import FoldTable, fold, fold_table, sign_table
 
 
 class Blocks(NamedTuple):
@@ -76,7 +76,7 @@ def scan(texts: Sequence[str], common: U32) -> Scan:
     room = int(kernels.count_newlines(buf)) + len(encoded)
     record, start, end = (np.empty(room, dtype=np.int32) for _ in range(3))
     byte_start, byte_end = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
-    n = kernels.cut_blocks(buf, starts, record, byte_start, byte_end, start, end)
+    n = kernels.cut_blocks(buf, starts, sign_table(), record, byte_start, byte_end, start, end)
     record, start, end = record[:n].copy(), start[:n].copy(), end[:n].copy()
     byte_start, byte_end = byte_start[:n], byte_end[:n]
 
@@ -88,8 +88,17 @@ def scan(texts: Sequence[str], common: U32) -> Scan:
         folding = _replace(folding, late, _fold_texts([fold(span) for span in spans], table))
 
     content, echo_next, echo_all = (np.zeros(n, dtype=np.uint8) for _ in range(3))
+    longest = np.bincount(record, weights=np.diff(folding.pointer)).max(initial=0)
     kernels.echoes(
-        record, folding.pointer, folding.stems, folding.shape, common, content, echo_next, echo_all
+        record,
+        folding.pointer,
+        folding.stems,
+        folding.shape,
+        common,
+        np.empty(16 + 4 * int(longest), dtype=np.uint32),
+        content,
+        echo_next,
+        echo_all,
     )
     blocks = Blocks(
         record, start, end, folding.key, folding.pointer, folding.tokens, folding.shape,
@@ -116,7 +125,20 @@ def _fold(buf: U8, start: I64, end: I64, table: FoldTable, folded: bool) -> _Fol
     pointer, key = np.empty(n + 1, dtype=np.int64), np.empty(n, dtype=np.uint64)
     shape, lead = np.empty(n, dtype=np.uint16), np.empty(n, dtype=np.uint8)
     total = kernels.fold_blocks(
-        buf, start, end, table.action, table.extra, folded, tokens, stems, pointer, key, shape, lead
+        buf,
+        start,
+        end,
+        table.action,
+        table.extra,
+        sign_table(),
+        folded,
+        np.empty(64, dtype=np.int32),
+        tokens,
+        stems,
+        pointer,
+        key,
+        shape,
+        lead,
     )
     return _Folding(tokens[:total].copy(), stems[:total].copy(), pointer, key, shape, lead)
 
