@@ -54,22 +54,22 @@ def mix64(x: Any) -> Any:
 @nb.njit(cache=True, nogil=True)
 def _point(buf: Any, i: Any) -> Any:
     """The code point at byte i and the byte after it."""
-    c = np.int32(buf[i])
+    c = np.int64(buf[i])
     if c < 0x80:
         return c, i + 1
     if c < 0xE0:
-        return ((c & 0x1F) << 6) | (np.int32(buf[i + 1]) & 0x3F), i + 2
+        return ((c & 0x1F) << 6) | (np.int64(buf[i + 1]) & 0x3F), i + 2
     if c < 0xF0:
         return (
             ((c & 0x0F) << 12)
-            | ((np.int32(buf[i + 1]) & 0x3F) << 6)
-            | (np.int32(buf[i + 2]) & 0x3F)
+            | ((np.int64(buf[i + 1]) & 0x3F) << 6)
+            | (np.int64(buf[i + 2]) & 0x3F)
         ), i + 3
     return (
         ((c & 0x07) << 18)
-        | ((np.int32(buf[i + 1]) & 0x3F) << 12)
-        | ((np.int32(buf[i + 2]) & 0x3F) << 6)
-        | (np.int32(buf[i + 3]) & 0x3F)
+        | ((np.int64(buf[i + 1]) & 0x3F) << 12)
+        | ((np.int64(buf[i + 2]) & 0x3F) << 6)
+        | (np.int64(buf[i + 3]) & 0x3F)
     ), i + 4
 
 
@@ -221,17 +221,17 @@ def fold_blocks(
         begun = total
         whole = _U0
         h, length = _STEP, 0
-        last, before = np.int32(0), np.int32(0)  # the last two signs that are not closing ones
+        last, before = 0, 0  # the last two signs that are not closing ones
         pending_stop, pending_dots, pending_colon = False, False, False
-        previous = np.int32(32)
+        previous = 32
         has_arabic, has_letter, is_number = False, False, False
         while i <= stop:
             if length > 0 and not folded:
                 # Within a word, Arabic letters need nothing of what follows below: this inner
                 # loop takes four of five characters, and halves the time.
                 while i + 1 < stop and 0xD8 <= buf[i] <= 0xDB:
-                    c = ((np.int32(buf[i]) & 0x1F) << 6) | (np.int32(buf[i + 1]) & 0x3F)
-                    a = action[c]
+                    c = ((np.int64(buf[i]) & 0x1F) << 6) | (np.int64(buf[i + 1]) & 0x3F)
+                    a = np.int64(action[c])
                     if a >= 32:
                         if length < 64:
                             word[length] = a
@@ -247,21 +247,21 @@ def fold_blocks(
             if i < stop:
                 c, i = _point(buf, i)
             else:
-                c, i = np.int32(32), i + 1
+                c, i = np.int64(32), i + 1
             if folded:
-                a = c if c != 32 else np.int32(0)
+                a = c if c != 32 else 0
             elif c < action.size:
-                a = action[c]
+                a = np.int64(action[c])
             else:
-                a = np.int32(2)
+                a = 2
             if a == 2:
                 bits |= DEFERRED
-                a = np.int32(0)
+                a = 0
             if a == 1:
                 continue
             k = -a
             if a < 0:
-                a = extra[k]
+                a = np.int64(extra[k])
             while True:
                 if a >= 32:
                     if length == 0:
@@ -293,7 +293,7 @@ def fold_blocks(
                 if k <= 0:
                     break
                 k += 1
-                a = extra[k]
+                a = np.int64(extra[k])
                 if a == -1:
                     break
             if folded or i > stop:
@@ -318,12 +318,12 @@ def fold_blocks(
                 elif sign & DASHES:
                     parts = True
                 elif c == 0x2D:  # a hyphen parts only with white space next to it
-                    follows = buf[i] if i < stop else 0
-                    parts = _sign(signs, previous) & SPACE or follows == 0x20 or follows == 0xC2
+                    follows = np.int64(buf[i]) if i < stop else 0
+                    parts = _sign(signs, previous) & SPACE != 0 or follows == 0x20 or follows == 0xC2
                 elif sign & SPACE and _sign(signs, previous) & ENDS:
                     pending_stop = not pending_dots
                 elif c == 0x26:  # an HTML entity: & and # or a Latin letter
-                    follows = buf[i] if i < stop else 0
+                    follows = np.int64(buf[i]) if i < stop else 0
                     if follows == 0x23 or 97 <= (follows | 32) <= 122:
                         bits |= DEFERRED
                 if parts and (sign & DASHES or c == 0x2D) and seen > 0:
