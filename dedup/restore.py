@@ -109,7 +109,7 @@ def _original(record: Record, rows: Iterator[dict[str, Any]]) -> bytes:
     kept, at = 0, 0
     for _ in range(removed):
         row = next(rows, None)
-        has_id = record.id != f"{record.file}:{record.line}"
+        has_id = record.id != jsonl.fallback_id(record.file, record.line)
         if row is None or (has_id and row["id"] != record.id):
             seen = "no more removals" if row is None else f"a removal of {row['id']!r}"
             raise InputError(

@@ -218,7 +218,7 @@ def test_a_line_that_is_no_record_is_set_aside(tmp_path, line, rule):
     assert done.returncode == 0
     assert f"in.jsonl:2: {rule}" in done.stderr.decode()
     (rejected,) = rows(tmp_path / "out.rejected.jsonl")
-    assert (rejected["file"], rejected["line"], rejected["rule"]) == ("in.jsonl", 2, rule)
+    assert (rejected["file"], rejected["line"], rejected["reason"]) == ("in.jsonl", 2, rule)
     assert "text" in rejected or "base64" in rejected
     done = run("clean", "in.jsonl", "-o", "new.jsonl", "--on-error", "fail", cwd=tmp_path)
     assert done.returncode == 2
@@ -324,7 +324,7 @@ def test_a_file_that_is_cut_off_gives_what_is_whole(tmp_path, name):
     assert all(row["text"] in text or "jsonl" not in name for row in kept)
     assert (
         "cut off here; what came before was read"
-        in rows(tmp_path / "out.rejected.jsonl")[-1]["rule"]
+        in rows(tmp_path / "out.rejected.jsonl")[-1]["reason"]
     )
 
 
@@ -351,18 +351,20 @@ def test_a_reader_that_leaves_early_is_no_error(two):
 
 
 def test_a_killed_run_leaves_no_half_file(two):
-    fifo = two / "slow.jsonl"
-    os.mkfifo(fifo)
+    pipe = two / "slow.jsonl"
+    os.mkfifo(pipe)
+    held = os.open(pipe, os.O_RDWR)  # never ends, so the run cannot either
+    os.write(held, b"broken\n" * 10)
     process = subprocess.Popen(
         [sys.executable, "-m", "dedup", "clean", "slow.jsonl", "-o", "out.jsonl"],
-        cwd=two, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    with fifo.open("wb") as pipe:  # blocks until the program reads
-        pipe.write(b"broken\n" * 10)
-        pipe.flush()
-        time.sleep(0.5)
-        process.send_signal(signal.SIGTERM)
-        _, error = process.communicate(timeout=60)
+        cwd=two,
+        stderr=subprocess.PIPE,
+    )
+    while process.poll() is None and not list(two.glob(".out.rejected.jsonl.*")):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, error = process.communicate(timeout=60)
+    os.close(held)
     assert process.returncode == 130
     assert error.endswith(b"dedup: interrupted; nothing was written\n")
     assert sorted(p.name for p in two.iterdir()) == ["in.jsonl", "slow.jsonl"]

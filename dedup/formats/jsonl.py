@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -89,10 +90,10 @@ def _record(
             fields[meaning, chosen] += 1
     fields["text", text_field] += 1
     return Record(
-        id=str(values["id"]) or f"{name}:{number}",
+        id=str(values["id"]) or fallback_id(name, number),
         file=name,
         line=number,
-        source=_source(values["source"]) or _host(values["url"]) or name,
+        source=_source(values["source"]) or _host(values["url"]) or PurePath(name).name,
         text=text,
         title=values["title"],
         abstract=values["abstract"],
@@ -101,6 +102,11 @@ def _record(
         text_field=text_field,
         has_struct="dedup" in found,
     )
+
+
+def fallback_id(name: str, number: int) -> str:
+    """The id of a record that has none: "<file name>:<line>"."""
+    return f"{PurePath(name).name}:{number}"
 
 
 _KINDS: dict[str, tuple[type, ...]] = {
@@ -188,7 +194,7 @@ def _rebuild(record: Record, text: str | None, struct: bytes) -> bytes:
 
 def rejected_row(row: Rejected) -> bytes:
     """A line of the file of rejected lines: where, why, and the line itself, bytes and all."""
-    out: dict[str, Any] = {"file": row.file, "line": row.line, "rule": row.rule}
+    out: dict[str, Any] = {"file": row.file, "line": row.line, "reason": row.rule}
     if row.raw != CUT_OFF:
         try:
             out["text"] = row.raw.decode()

@@ -8,12 +8,28 @@ from dedup.config import Config
 from dedup.judge.credits import judge_edges
 from dedup.judge.evidence import Evidence
 from dedup.judge.related import judge_headers, judge_links
-from dedup.judge.verdicts import EQUAL, KEPT, NEAR, PASSAGE, RULE_LINE, Verdicts
+from dedup.judge.verdicts import (
+    BELOW_HEADER,
+    CREDIT,
+    EQUAL,
+    HEADLINE_OF,
+    KEPT,
+    LONE_LINK,
+    NEAR,
+    PASSAGE,
+    REPEATED_LINK,
+    RULE_LINE,
+    STANDING,
+    TEASER,
+    Verdicts,
+)
 from dedup.match.groups import Groups
 from dedup.match.stories import Passage, extend_passages
 from dedup.records import I64
-from dedup.text.corpus import Corpus
+from dedup.text.corpus import NOTHING, Corpus
 
+LINKS = (HEADLINE_OF, REPEATED_LINK, BELOW_HEADER, LONE_LINK)
+UNCERTAIN = (*LINKS, TEASER, STANDING, CREDIT)  # not furniture where nothing else stands
 REPEAT_TOKENS = 8  # a shorter block that recurs is removed only within a passage
 
 
@@ -24,6 +40,7 @@ def judge_residue(corpus: Corpus, evidence: Evidence) -> Verdicts:
     judge_edges(corpus, evidence, verdicts)
     judge_links(corpus, evidence, headers, verdicts)
     _lines_without_words(corpus, verdicts)
+    _spare_bodies(corpus, evidence, verdicts)
     return verdicts
 
 
@@ -37,6 +54,20 @@ def _lines_without_words(corpus: Corpus, verdicts: Verdicts) -> None:
         if (rest != KEPT).all() and (rest.size or b > corpus.first[record[b]]):
             found.append(b)
     verdicts.mark(np.array(found, dtype=np.int64), RULE_LINE)
+
+
+def _spare_bodies(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
+    """Take back what would leave a record without its body.
+
+    A page of headlines is what it is: where no paragraph stays, its links do. And where nothing at
+    all would stay, all stays but what is furniture for certain.
+    """
+    record = corpus.record_of()
+    body = (corpus.fixed == NOTHING) & (corpus.blocks.key[: corpus.n] != 0)
+    for needed, taken_back in ((~evidence.heading, LINKS), (body, UNCERTAIN)):
+        stays = body & needed & (verdicts.rule == KEPT)
+        bare = np.bincount(record, weights=stays, minlength=corpus.records) == 0
+        verdicts.rule[bare[record] & body & np.isin(verdicts.rule, taken_back)] = KEPT
 
 
 def judge_repeats(

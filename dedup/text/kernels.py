@@ -318,8 +318,8 @@ def fold_blocks(
                 elif sign & DASHES:
                     parts = True
                 elif c == 0x2D:  # a hyphen parts only with white space next to it
-                    follows = np.int64(buf[i]) if i < stop else 0
-                    parts = _sign(signs, previous) & SPACE != 0 or follows == 0x20 or follows == 0xC2
+                    after = np.int64(buf[i]) if i < stop else 0
+                    parts = _sign(signs, previous) & SPACE != 0 or after == 0x20 or after == 0xC2
                 elif sign & SPACE and _sign(signs, previous) & ENDS:
                     pending_stop = not pending_dots
                 elif c == 0x26:  # an HTML entity: & and # or a Latin letter

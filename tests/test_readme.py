@@ -1,0 +1,39 @@
+"""The README says what is so: its table comes from a record, its flags exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from dedup.cli import _parser
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_speed_table_is_the_one_of_its_record():
+    mark = r"<!-- speed: python (\S+) --markdown (\S+) -->\n(.*?)<!-- /speed -->"
+    found = re.search(mark, README, re.DOTALL)
+    assert found
+    script, record, table = found.groups()
+    done = subprocess.run(
+        [sys.executable, ROOT / script, "--markdown", ROOT / record],
+        capture_output=True, check=True, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert done.stdout.strip() == table.strip()
+
+
+def test_the_flags_it_names_exist():
+    known = set()
+    for parser in _parser()._subparsers._group_actions[0].choices.values():
+        known |= set(parser._option_string_actions)
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", re.sub(r"<!--.*?-->", "", README)))
+    assert named <= known
+
+
+def test_the_make_targets_it_names_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"^make (\w+)|`make (\w+)`", README, re.MULTILINE):
+        assert re.search(rf"^{target[0] or target[1]}:", makefile, re.MULTILINE)
