@@ -102,22 +102,14 @@ def ends(block: str) -> set[str]:
     return {names[tail[-1]]} if tail and tail[-1] in names else set()
 
 
-def echoes(
-    blocks: list[tuple[int, list[int], bool]], common: set[int]
-) -> list[tuple[int, int, int]]:
-    """(content, echo_next, echo_all) of each (record, stems, heading)."""
+def echoes(blocks: list[tuple[int, list[int], bool]], common: set[int]) -> list[tuple[int, int]]:
+    """(content, echo) of each (record, stems, heading)."""
     out = []
     for i, (record, stems, heading) in enumerate(blocks):
-        mine = [s for r, s, h in blocks if r == record and not h and s]
-        prose = set().union(*mine)
-        after = [s for r, s, h in blocks[i + 1 :] if r == record and not h][:2]
-        words = {s for s in stems if s and s not in common}
-        if not heading or not any(len(s) for s in mine):
-            out.append((0, 0, 0))
-            continue
-        near = set().union(*(set(s[:300]) for s in after))
-        anywhere = words & prose
-        out.append((len(words), len(anywhere & near), len(anywhere)))
+        reach = blocks[i + 1 : i + 1 + text_kernels.REACH]
+        after = [s[:300] for r, s, h in reach if r == record and not h][:2]
+        words = {s for s in stems if s and s not in common} if heading else set()
+        out.append((len(words), len(words & set().union(*after))))
     return out
 
 

@@ -35,7 +35,6 @@ class Evidence(NamedTuple):
             recur together, as the paragraphs of a story do.
         times: int64; how often its group stands in its own record.
         spread: int32; distinct stories of its source that hold its group.
-        stories: int32; distinct stories of the whole input that hold its group.
         at_head: bool; no paragraph of the record's own stands before it.
         at_tail: bool; no paragraph of the record's own stands behind it.
         head: float64; share of the group's places in the source that are at the head.
@@ -56,7 +55,6 @@ class Evidence(NamedTuple):
     place: I64
     left: I64
     spread: I32
-    stories: I32
     at_head: Bool
     at_tail: Bool
     head: F64
@@ -86,7 +84,7 @@ def gather(corpus: Corpus, groups: Groups, leader: I64) -> Evidence:
     _, of_here = np.unique(here, return_inverse=True)
     count = np.bincount(of_here)
     shaped = blocks.content[:n] > 0
-    share = np.where(shaped, blocks.echo_next[:n] / np.maximum(1, blocks.content[:n]), 0.0)
+    share = np.where(shaped, blocks.echo[:n] / np.maximum(1, blocks.content[:n]), 0.0)
     length = blocks.length()[:n]
     line = blocks.headings()[:n]
     heading = line & ~_opens_prose(corpus, ~line)
@@ -112,7 +110,6 @@ def gather(corpus: Corpus, groups: Groups, leader: I64) -> Evidence:
         place=place,
         left=left,
         spread=spread.astype(np.int32),
-        stories=_distinct(group, leader[record])[group].astype(np.int32),
         at_head=at_head,
         at_tail=at_tail,
         head=_mean(of_here, at_head, count),

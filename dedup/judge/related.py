@@ -103,7 +103,7 @@ def _below_headers(corpus: Corpus, evidence: Evidence, headers: I64, verdicts: V
         # The last line before prose may be that prose's subheading.
         if prose_follows and len(run) > 1 and verdicts.rule[run[-1]] == KEPT:
             last = run[-1]
-            stems, echo = int(blocks.content[last]), int(blocks.echo_next[last])
+            stems, echo = int(blocks.content[last]), int(blocks.echo[last])
             if evidence.title_of[last] < 0 and (stems < LONE_STEMS and 2 * echo > stems):
                 run.pop()
         found += run
@@ -125,7 +125,7 @@ def _lone(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Bool:
         corpus.first
     ).clip(1)
     content = corpus.blocks.content[:n].astype(np.int64)
-    echo = corpus.blocks.echo_next[:n].astype(np.int64)
+    echo = corpus.blocks.echo[:n].astype(np.int64)
     shape = corpus.blocks.shape[:n]
     unlike = (
         kernels.COLON_END | kernels.DOTS_END | kernels.BULLET | kernels.NUMBERED

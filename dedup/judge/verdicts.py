@@ -98,7 +98,7 @@ class Verdicts:
             row["tail"] = round(float(evidence.tail[block]), 4)
         if number in (REPEATED_LINK, LONE_LINK):
             row["stems"] = int(corpus.blocks.content[block])
-            row["echo"] = int(corpus.blocks.echo_next[block])
+            row["echo"] = int(corpus.blocks.echo[block])
         if number in (HEADLINE_OF, BELOW_HEADER, REPEATED_LINK, HEADER_LINK):
             row["headline_of"] = _id(corpus, evidence.title_of[block])
         if number == TEASER:

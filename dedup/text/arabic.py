@@ -172,7 +172,6 @@ _SIGNS = {
     kernels.NEWLINE: _span("0A", "0D", "2028-2029"),
     # Quotes and brackets that may stand after a stop, and what may hide there unseen.
     kernels.CLOSING: _INVISIBLES | set(map(ord, "\"')]}«»‘’‚‛“”„‟›")),
-    kernels.QUOTES: set(map(ord, '"«»“”„‟')),
     kernels.DASHES: set(map(ord, "_|–—/")),
     kernels.BULLETS: set(map(ord, "*-•·●▪_|>#")),
     kernels.ENDS: set(map(ord, ".!?؟")),

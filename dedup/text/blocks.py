@@ -25,8 +25,7 @@ class Blocks(NamedTuple):
         shape: uint16[n]; bits of `dedup.text.kernels`.
         lead: uint8[n]; tokens before the first separating mark, 0 for none.
         content: uint8[n]; meaningful stems of a heading-like block.
-        echo_next: uint8[n]; how many of them stand in the prose right after it.
-        echo_all: uint8[n]; how many of them stand in any prose of its record.
+        echo: uint8[n]; how many of them stand in the prose right after it.
     """
 
     record: I32
@@ -38,8 +37,7 @@ class Blocks(NamedTuple):
     shape: U16
     lead: U8
     content: U8
-    echo_next: U8
-    echo_all: U8
+    echo: U8
 
     def length(self) -> I64:
         """int64[n]; tokens of each block."""
@@ -87,22 +85,11 @@ def scan(texts: Sequence[str], common: U32) -> Scan:
         spans = [bytes(buf[byte_start[b] : byte_end[b]]).decode() for b in late]
         folding = _replace(folding, late, _fold_texts([fold(span) for span in spans], table))
 
-    content, echo_next, echo_all = (np.zeros(n, dtype=np.uint8) for _ in range(3))
-    longest = np.bincount(record, weights=np.diff(folding.pointer)).max(initial=0)
-    kernels.echoes(
-        record,
-        folding.pointer,
-        folding.stems,
-        folding.shape,
-        common,
-        np.empty(16 + 4 * int(longest), dtype=np.uint32),
-        content,
-        echo_next,
-        echo_all,
-    )
+    content, echo = np.empty(n, dtype=np.uint8), np.empty(n, dtype=np.uint8)
+    kernels.echoes(record, folding.pointer, folding.stems, folding.shape, common, content, echo)
     blocks = Blocks(
         record, start, end, folding.key, folding.pointer, folding.tokens, folding.shape,
-        folding.lead, content, echo_next, echo_all,
+        folding.lead, content, echo,
     )  # fmt: skip
     return Scan(blocks, folding.stems)
 

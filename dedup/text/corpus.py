@@ -37,7 +37,6 @@ class Corpus(NamedTuple):
         dates: date of each record, sortable, "" if unknown.
         source: int32[records]; index into `sources`.
         sources: the outlets, in order of appearance.
-        dump: bool as uint8[records]; whether the record was cut out of a raw dump.
     """
 
     blocks: Blocks
@@ -51,7 +50,6 @@ class Corpus(NamedTuple):
     dates: list[str]
     source: I32
     sources: list[str]
-    dump: U8
 
     @property
     def records(self) -> int:
@@ -70,7 +68,6 @@ def build(records: Iterable[Record], lexicon: Lexicon) -> Corpus:
     ids: list[str] = []
     dates: list[str] = []
     source: list[int] = []
-    dump: list[bool] = []
     known: dict[str, int] = {}
     fixed: list[tuple[int, str]] = []
     residue: list[U8] = []
@@ -83,7 +80,6 @@ def build(records: Iterable[Record], lexicon: Lexicon) -> Corpus:
             ids.append(record.id)
             dates.append(record.date)
             source.append(known.setdefault(record.source, len(known)))
-            dump.append(bool(record.lines))
             if record.title:
                 lines[0].append((number, record.title))
             if record.abstract:
@@ -106,7 +102,6 @@ def build(records: Iterable[Record], lexicon: Lexicon) -> Corpus:
         dates=dates,
         source=np.array(source, dtype=np.int32),
         sources=list(known),
-        dump=np.array(dump, dtype=np.uint8),
     )
 
 

@@ -21,21 +21,18 @@ DOTS = 16  # .. or … between words
 COLON = 32  # : between words
 SENTENCES = 64  # a stop or question mark, white space, and more words
 BULLET = 128  # begins with a mark of a list or a note: * - • _ | > #
-COMMA = 256
-QUOTE = 512
-DASH = 1024  # a free-standing separator between words: _ | – — / or a hyphen with a space
-ADDRESS = 2048  # holds an @ or ://
-FOREIGN = 4096  # has letters, none of them Arabic
-DEFERRED = 8192  # must be folded by `fold`
-NUMBERED = 16384  # begins with a number and a mark, as items of a list do
-WAW = 32768  # begins with the letter waw, most often 'and'
+DASH = 256  # a free-standing separator between words: _ | – — / or a hyphen with a space
+DEFERRED = 512  # must be folded by `fold`
+NUMBERED = 1024  # begins with a number and a mark, as items of a list do
+WAW = 2048  # begins with the letter waw, most often 'and'
 
 # What a sign is, one bit each (`sign_table`).
-SPACE, INVISIBLE, NEWLINE, CLOSING, QUOTES, DASHES, BULLETS, ENDS = 1, 2, 4, 8, 16, 32, 64, 128
+SPACE, INVISIBLE, NEWLINE, CLOSING, DASHES, BULLETS, ENDS = 1, 2, 4, 8, 16, 32, 64
 
 _MIX1 = np.uint64(0xFF51AFD7ED558CCD)  # MurmurHash3's 64-bit finalizer
 _MIX2 = np.uint64(0xC4CEB9FE1A85EC53)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
+REACH = 40  # blocks after a heading among which its prose is looked for
 _PRIME = np.uint64(0x100000001B3)  # FNV's 64-bit prime
 _S33 = np.uint64(33)
 _U0 = np.uint64(0)
@@ -224,7 +221,7 @@ def fold_blocks(
         last, before = 0, 0  # the last two signs that are not closing ones
         pending_stop, pending_dots, pending_colon = False, False, False
         previous = 32
-        has_arabic, has_letter, is_number = False, False, False
+        is_number = False
         while i <= stop:
             if length > 0 and not folded:
                 # Within a word, Arabic letters need nothing of what follows below: this inner
@@ -238,8 +235,6 @@ def fold_blocks(
                         h = (h ^ np.uint64(a)) * _PRIME
                         length += 1
                         is_number = is_number and a <= 57
-                        has_letter = has_letter or a > 57
-                        has_arabic = has_arabic or a >= 0x600
                         before, last, previous = c, c, c
                     elif a != 1:
                         break
@@ -279,8 +274,6 @@ def fold_blocks(
                     h = (h ^ np.uint64(a)) * _PRIME
                     length += 1
                     is_number = (is_number or length == 1) and 48 <= a <= 57
-                    has_letter = has_letter or a > 57
-                    has_arabic = has_arabic or 0x600 <= a < 0x780
                 elif length > 0:
                     if total == begun and is_number and c != 32 and c != 0xA0:
                         bits |= NUMBERED
@@ -309,12 +302,6 @@ def fold_blocks(
                     pending_dots, parts = True, True
                 elif c == 0x3A and not 48 <= previous <= 57:  # : but not that of a time
                     pending_colon, parts = True, True
-                elif c == 0x60C or c == 0x2C:
-                    bits |= COMMA
-                elif c == 0x40 or (c == 0x2F and previous == 0x2F):
-                    bits |= ADDRESS
-                elif sign & QUOTES:
-                    bits |= QUOTE
                 elif sign & DASHES:
                     parts = True
                 elif c == 0x2D:  # a hyphen parts only with white space next to it
@@ -343,8 +330,6 @@ def fold_blocks(
             bits |= QUESTION
         elif last == 0x3A:
             bits |= COLON_END
-        if has_letter and not has_arabic:
-            bits |= FOREIGN
         key[b] = whole
         shape[b] = bits
         lead[b] = head
@@ -354,21 +339,12 @@ def fold_blocks(
 
 @nb.njit(cache=True, nogil=True)
 def echoes(
-    record: Any,
-    pointer: Any,
-    stems: Any,
-    shape: Any,
-    common: Any,
-    scratch: Any,
-    content: Any,
-    echo_next: Any,
-    echo_all: Any,
+    record: Any, pointer: Any, stems: Any, shape: Any, common: Any, content: Any, echo: Any
 ) -> None:
-    """How much of each heading-like block stands again in the prose around it.
+    """How much of each heading-like block stands again in the prose right after it.
 
     A subheading announces what follows, a link to another story does not: of the heading's
-    meaningful stems, count those in the two blocks of prose that follow, and those in any prose of
-    the record.
+    meaningful stems, count those in the two blocks of prose that follow in its record.
 
     Args:
         record: int32[n]; the record of each block, ascending.
@@ -376,97 +352,51 @@ def echoes(
         stems: uint32; rough stems, 0 for none.
         shape: uint16[n]; shape bits.
         common: uint32, sorted; stems of function words.
-        scratch: uint32; room for four times the tokens of the longest record, 16 at least.
-        content: uint8[n] out; meaningful stems of a heading-like block (255 at most).
-        echo_next: uint8[n] out; how many of them stand in the next two blocks of prose.
-        echo_all: uint8[n] out; how many stand in any prose of the record.
+        content: uint8[n] out; meaningful stems of a heading-like block.
+        echo: uint8[n] out; how many of them stand in the next two blocks of prose.
     """
     n = record.size
-    lo = 0
-    while lo < n:
-        hi = lo
-        headings = 0
-        weight = 0
-        while hi < n and record[hi] == record[lo]:
-            if is_heading(shape[hi], pointer[hi + 1] - pointer[hi]):
-                headings += 1
-            else:
-                weight += pointer[hi + 1] - pointer[hi]
-            hi += 1
-        if headings > 0 and weight > 0:
-            size = 16
-            while size < 2 * weight:
-                size *= 2
-            table = scratch[:size]
-            for slot in range(size):
-                table[slot] = 0
-            for b in range(lo, hi):
-                if not is_heading(shape[b], pointer[b + 1] - pointer[b]):
-                    for t in range(pointer[b], pointer[b + 1]):
-                        s = stems[t]
-                        if s != 0:
-                            slot = np.int64(s) & (size - 1)
-                            while table[slot] != 0 and table[slot] != s:
-                                slot = (slot + 1) & (size - 1)
-                            table[slot] = s
-            for b in range(lo, hi):
-                if is_heading(shape[b], pointer[b + 1] - pointer[b]):
-                    _echo(b, hi, pointer, stems, shape, common, table, content, echo_next, echo_all)
-        lo = hi
+    for b in range(n):
+        content[b], echo[b] = 0, 0
+        if not is_heading(shape[b], pointer[b + 1] - pointer[b]):
+            continue
+        first, second = n, n
+        k = b + 1
+        while k < n and k <= b + REACH and record[k] == record[b] and second == n:
+            if not is_heading(shape[k], pointer[k + 1] - pointer[k]):
+                if first == n:
+                    first = k
+                else:
+                    second = k
+            k += 1
+        total, again = 0, 0
+        for t in range(pointer[b], pointer[b + 1]):
+            s = stems[t]
+            if s == 0 or _holds(common, 0, common.size, s) or _holds(stems, pointer[b], t, s):
+                continue
+            total += 1
+            near = first < n and _holds(stems, pointer[first], _near(pointer, first), s)
+            if not near and second < n:
+                near = _holds(stems, pointer[second], _near(pointer, second), s)
+            again += near
+        content[b], echo[b] = total, again
+
+
+@nb.njit(cache=True, nogil=True)
+def _holds(stems: Any, lo: Any, hi: Any, s: Any) -> Any:
+    for t in range(lo, hi):  # noqa: SIM110 - a kernel has no generators
+        if stems[t] == s:
+            return True
+    return False
+
+
+@nb.njit(cache=True, nogil=True)
+def _near(pointer: Any, b: Any) -> Any:
+    """The end of a block's first stems; a whole article in one block is not near its heading."""
+    return min(pointer[b + 1], pointer[b] + 300)
 
 
 @nb.njit(cache=True, nogil=True)
 def is_heading(bits: Any, length: Any) -> Any:
     """Whether a block looks like a headline or subheading: one short run without a full stop."""
     return 0 < length <= 24 and (bits & (STOP | SENTENCES)) == 0
-
-
-@nb.njit(cache=True, nogil=True)
-def _echo(
-    b: Any, hi: Any, pointer: Any, stems: Any, shape: Any, common: Any, table: Any,
-    content: Any, echo_next: Any, echo_all: Any,
-) -> None:  # fmt: skip
-    first, second = hi, hi  # the next two blocks of prose
-    k = b + 1
-    while k < hi and second == hi:
-        if not is_heading(shape[k], pointer[k + 1] - pointer[k]):
-            if first == hi:
-                first = k
-            else:
-                second = k
-        k += 1
-    total, following, anywhere = 0, 0, 0
-    for t in range(pointer[b], pointer[b + 1]):
-        s = stems[t]
-        if s == 0:
-            continue
-        low, high = 0, common.size
-        while low < high:
-            middle = (low + high) // 2
-            if common[middle] < s:
-                low = middle + 1
-            else:
-                high = middle
-        if low < common.size and common[low] == s:
-            continue
-        again = False
-        for u in range(pointer[b], t):
-            again = again or stems[u] == s
-        if again:
-            continue
-        total += 1
-        slot = np.int64(s) & (table.size - 1)
-        while table[slot] != 0 and table[slot] != s:
-            slot = (slot + 1) & (table.size - 1)
-        if table[slot] == s:
-            anywhere += 1
-            hit = False
-            if first < hi:
-                for u in range(pointer[first], min(pointer[first + 1], pointer[first] + 300)):
-                    hit = hit or stems[u] == s
-            if second < hi:
-                for u in range(pointer[second], min(pointer[second + 1], pointer[second] + 300)):
-                    hit = hit or stems[u] == s
-            if hit:
-                following += 1
-    content[b], echo_next[b], echo_all[b] = total, following, anywhere
