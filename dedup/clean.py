@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +16,7 @@ from dedup.formats import Inputs, Outputs, jsonl, open_inputs
 from dedup.formats.write import Writer
 from dedup.judge.evidence import gather
 from dedup.judge.judge import judge_repeats, judge_residue
+from dedup.match import kernels
 from dedup.match.groups import group, without
 from dedup.match.order import keeping_order, rank_of
 from dedup.match.stories import find_stories
@@ -102,6 +105,18 @@ def warm_up() -> None:
     """Load the compiled kernels, or compile them, on a few words."""
     text = "كتب عمر رسالة طويلة إلى أهل القرية عن موسم الزيتون وسوق السبت"
     clean([{"text": f"{text}.\nموسم الزيتون\n{text} الجديد."}])
+
+
+def is_warm() -> bool:
+    """Whether the kernels were compiled on this machine before, so that a start takes no time."""
+    last = kernels.group  # the last that a run needs
+    if not hasattr(last, "stats"):  # Numba is switched off
+        return True
+    source = Path(kernels.__file__)
+    made = Path(str(last.stats.cache_path)).glob(
+        f"kernels.group-*{sys.implementation.cache_tag[-3:]}*"
+    )
+    return any(path.stat().st_mtime >= source.stat().st_mtime for path in made)
 
 
 def _read(

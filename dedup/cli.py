@@ -6,7 +6,6 @@ import argparse
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import fields
@@ -19,7 +18,7 @@ from dedup.errors import DedupError
 if TYPE_CHECKING:
     from dedup.result import Result
 
-PATIENCE = 2.0  # seconds before a silent start-up is explained
+COMPILING = "dedup: compiling for this machine, once; later runs start at once"
 
 EXAMPLES = """\
 examples:
@@ -128,11 +127,12 @@ def _clean(arguments: argparse.Namespace) -> int:
     )
     begun = time.monotonic()
     quiet = arguments.quiet
-    with _Patience(quiet):
-        from dedup.clean import clean, warm_up  # noqa: PLC0415
-        from dedup.report import summary  # noqa: PLC0415
+    from dedup.clean import clean, is_warm, warm_up  # noqa: PLC0415
+    from dedup.report import summary  # noqa: PLC0415
 
-        warm_up()
+    if not quiet and not is_warm():
+        print(COMPILING, file=sys.stderr, flush=True)
+    warm_up()
     with _Bar(shown=not quiet and sys.stderr.isatty()) as bar:
         result = clean(
             arguments.inputs,
@@ -173,25 +173,6 @@ def _restore(arguments: argparse.Namespace) -> int:
     if not arguments.quiet:
         print(f"restored {count:,} records", file=sys.stderr)
     return 0
-
-
-class _Patience:
-    """Says what a slow start is waiting for: compilation, once for each machine."""
-
-    def __init__(self, quiet: bool) -> None:
-        self._timer = threading.Timer(PATIENCE, self._explain)
-        self._timer.daemon = True
-        self._quiet = quiet
-
-    def _explain(self) -> None:
-        print("dedup: compiling for this machine, once; later runs start at once", file=sys.stderr)
-
-    def __enter__(self) -> None:
-        if not self._quiet:
-            self._timer.start()
-
-    def __exit__(self, *exception: object) -> None:
-        self._timer.cancel()
 
 
 class _Bar:

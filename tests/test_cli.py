@@ -370,6 +370,13 @@ def test_a_killed_run_leaves_no_half_file(two):
     assert sorted(p.name for p in two.iterdir()) == ["in.jsonl", "slow.jsonl"]
 
 
+def test_the_first_start_says_what_it_waits_for(two):
+    cache = {"NUMBA_CACHE_DIR": str(two / "cache")}
+    said = b"dedup: compiling for this machine, once; later runs start at once\n"
+    assert run("clean", "in.jsonl", "--dry-run", cwd=two, **cache).stderr.startswith(said)
+    assert said not in run("clean", "in.jsonl", "--dry-run", cwd=two, **cache).stderr
+
+
 def test_help_and_version():
     assert run("--version").stdout.decode() == f"dedup {__version__}\n"
     assert b"dedup clean dump.jsonl -o clean.jsonl" in run("--help").stdout
