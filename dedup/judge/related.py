@@ -23,7 +23,9 @@ from dedup.text.corpus import Corpus
 HEADLINE_TOKENS = 4  # fewer words equal a headline by chance
 LINK_TOKENS = 6  # a line that recurs between paragraphs is a link from this length on
 LINKS_BELOW = 12  # links below one header at most
+LINK_STEMS = 4  # a question with fewer meaningful stems may be asked by any story
 LONE_STEMS = 6  # a subheading seldom has as many meaningful stems
+LONE_TOKENS = 14  # a sentence without a full stop is longer
 MOST_STEMS = 15  # a headline seldom has more
 LONE_ECHO = 0.5  # of them at most this part stands in the next two paragraphs
 USUAL = 0.05  # what a source does in this part of the possible places it does as a habit
@@ -71,7 +73,8 @@ def _repeated(corpus: Corpus, evidence: Evidence) -> Bool:
     not between paragraphs.
     """
     shape = corpus.blocks.shape[: corpus.n]
-    announces = (shape & (kernels.COLON_END | kernels.DOTS_END)) != 0
+    announces = (shape & (kernels.COLON_END | kernels.DOTS_END | kernels.NUMBERED)) != 0
+    vague = ((shape & kernels.QUESTION) != 0) & (corpus.blocks.content[: corpus.n] < LINK_STEMS)
     device = (shape & (kernels.QUESTION | kernels.DOTS | kernels.COLON)) != 0
     long = (evidence.length >= LINK_TOKENS) | ((evidence.length >= LINK_TOKENS - 1) & device)
     foreign_to_prose = (evidence.echo <= 0.6) & ~evidence.passage
@@ -81,7 +84,7 @@ def _repeated(corpus: Corpus, evidence: Evidence) -> Bool:
     between[1:-1] = prose[:-2] & prose[2:]
     across = (evidence.spread >= 2) & (foreign_to_prose | often)
     within = (evidence.times >= 2) & between
-    return np.asarray(long & ~announces & (across | within))
+    return np.asarray(long & ~announces & ~vague & (across | within))
 
 
 def _below_headers(corpus: Corpus, evidence: Evidence, headers: I64, verdicts: Verdicts) -> None:
@@ -130,18 +133,49 @@ def _lone(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Bool:
     unlike = (
         kernels.COLON_END | kernels.DOTS_END | kernels.BULLET | kernels.NUMBERED
     )  # announcements and items of lists
+    device = (shape & (kernels.DOTS | kernels.COLON)) != 0
+    question = (shape & kernels.QUESTION) != 0
     apart = (content >= LONE_STEMS) & (content <= MOST_STEMS) & (echo <= LONE_ECHO * content)
-    last = (evidence.left == 0) & (content >= HEADLINE_TOKENS) & (content <= MOST_STEMS)
     strong = apart & (4 * echo <= content)
     kept = evidence.heading & (verdicts.rule == KEPT)
+    touching = _beside(record, sure | (kept & apart))
+    # Questions that stand alone are asked by the prose, and so is what ends a text.
+    asked = (question | (evidence.left == 0)) & ~device & ~touching
     return np.asarray(
         inside
+        & apart
+        & (evidence.length <= LONE_TOKENS)
+        & ~asked
         & ~_listed(record, kept, sure, strong)
-        & (apart | last)
+        & ~_item(corpus, record, kept, sure)
         & ((shape & unlike) == 0)
         & (usual[source] >= USUAL)
         & (loose[record] <= LOOSE)
     )
+
+
+def _beside(record: I32, marked: Bool) -> Bool:
+    """Blocks with a marked one right before or behind them in their record."""
+    out = np.zeros(marked.size, dtype=np.bool_)
+    same = record[1:] == record[:-1]
+    out[1:] |= same & marked[:-1]
+    out[:-1] |= same & marked[1:]
+    return out
+
+
+def _item(corpus: Corpus, record: I32, heading: Bool, sure: Bool) -> Bool:
+    """Headings that follow an announcement, or begin like the heading next to them: list items."""
+    blocks, n = corpus.blocks, corpus.n
+    out = np.zeros(n, dtype=np.bool_)
+    same = record[1:] == record[:-1]
+    announced = (blocks.shape[: n - 1] & kernels.COLON_END) != 0
+    out[1:] = same & announced
+    begin = blocks.pointer[:n]
+    first = np.where(heading, blocks.tokens[np.minimum(begin, blocks.tokens.size - 1)], 0)
+    alike = same & heading[1:] & heading[:-1] & ~sure[1:] & ~sure[:-1] & (first[1:] == first[:-1])
+    out[1:] |= alike
+    out[:-1] |= alike
+    return out
 
 
 def _listed(record: I32, heading: Bool, sure: Bool, strong: Bool) -> Bool:
@@ -167,7 +201,8 @@ def _teasers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> I64:
     """
     record = corpus.record_of()
     zone = (evidence.left < TEASER_ZONE) & (evidence.place > 0) & (verdicts.rule == KEPT)
-    opens = (corpus.blocks.shape[: corpus.n] & kernels.WAW) == 0
+    joined = (corpus.blocks.shape[: corpus.n] & kernels.WAW) != 0
+    opens = ~joined & (corpus.phrases["prose"] == 0)
     hinted = zone & opens & (evidence.length >= LEAD_TOKENS) & (evidence.lead_of >= 0)
     seeds: dict[int, list[int]] = {}
     for b in np.flatnonzero(hinted).tolist():
@@ -187,7 +222,7 @@ def _teasers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> I64:
         usual = int(np.median([corpus.first[r + 1] - seeds[r][0] for r in records]))
         for r in records:
             first, end = int(corpus.first[r]), int(corpus.first[r + 1])
-            start = seeds[r][0]
+            start = max(seeds[r][0], end - usual)
             while (
                 end - start < usual
                 and start - 1 > first

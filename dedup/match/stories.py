@@ -24,6 +24,7 @@ LEADERS = 6  # a record is measured against the foremost records that a group st
 LEAST_TOKENS = 20  # less than this in common makes no story, unless it is all there is
 GAP = 4  # blocks between two matched neighbours that may still be one passage
 CONTAINED = 0.75  # share of a reworded block's tokens that must stand in its counterpart
+LONGER = 1.2  # such a paragraph must not be longer than its counterpart by more: it says more
 FRAMED, FRAMED_PART = 0.5, 0.25  # the same, and part of `extend`, for the only paragraph in a gap
 
 
@@ -164,7 +165,7 @@ def extend_passages(
     for i in matched.tolist():
         if record[representative[i]] != record[i]:
             partners[int(record[i])][int(record[representative[i]])] += 1
-    line = corpus.blocks.headings()
+    line, length = corpus.blocks.headings(), corpus.blocks.length()
     found: dict[int, Passage] = {}
     for one in sorted(partners):
         for other, shared in partners[one].items():
@@ -173,7 +174,8 @@ def extend_passages(
                 if not (free[block] and kept[match]):
                     continue
                 similarity, contained = _alike(corpus.blocks, block, match, config.shingle)
-                part, least = (FRAMED_PART, FRAMED) if framed else (1.0, CONTAINED)
+                short = length[block] <= LONGER * length[match]
+                part, least = (FRAMED_PART, FRAMED) if framed and short else (1.0, CONTAINED)
                 if similarity >= part * config.extend and contained >= least:
                     best = found.get(block)
                     if best is None or similarity > best.similarity:
