@@ -7,6 +7,8 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from dedup.config import Config
@@ -40,11 +42,27 @@ _LATER = {
 }
 
 
+class _Face(ModuleType):
+    """The package as a module whose `clean` and `restore` are always the functions.
+
+    Importing `dedup.clean` would otherwise put the module of that name in the function's place.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _LATER and isinstance(value, ModuleType):
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *__all__})
+
+
+sys.modules[__name__].__class__ = _Face
+
+
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module 'dedup' has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415
 
-    value = getattr(import_module(_LATER[name]), name)
-    globals()[name] = value
-    return value
+    return getattr(import_module(_LATER[name]), name)

@@ -89,8 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument("cleaned", metavar="CLEAN", help="what 'dedup clean' wrote")
     restore.add_argument("-o", "--out", metavar="OUT", default="-", help="by default -")
     restore.add_argument("--removed", metavar="PATH", help="removals, if not beside CLEAN")
-    restore.add_argument("--text-field", default="", metavar="NAME", help="field of the text")
-    _add_verbosity(restore)
+    restore.add_argument("--text-field", default="", metavar="NAME", help="as 'dedup clean' had it")
+    restore.add_argument("--id-field", default="", metavar="NAME", help="as 'dedup clean' had it")
+    restore.add_argument("-q", "--quiet", action="store_true", help="no summary")
     restore.set_defaults(run=_restore)
     return parser
 
@@ -168,7 +169,7 @@ def _restore(arguments: argparse.Namespace) -> int:
         arguments.cleaned,
         arguments.out,
         removed=arguments.removed,
-        config=Config(text_field=arguments.text_field),
+        config=Config(text_field=arguments.text_field, id_field=arguments.id_field),
     )
     if not arguments.quiet:
         print(f"restored {count:,} records", file=sys.stderr)

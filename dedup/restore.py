@@ -29,7 +29,7 @@ def restore(
         cleaned: what `clean` wrote; its removals and dropped records are found beside it.
         out: where the records go; "-" or None for standard output.
         removed: the removals, if they are not beside `cleaned`.
-        config: `text_field`, when the text has an unusual name.
+        config: `text_field` and `id_field`, when `clean` was told them.
 
     Returns:
         The number of records.
@@ -55,7 +55,10 @@ def restore(
             outputs.write("clean", _original(record, rows))
             count += 1
         if next(rows, None) is not None:
-            raise InputError(f"{removed_path}: more removals than {clean_path} accounts for")
+            raise InputError(
+                f"{removed_path}: more removals than {clean_path} accounts for; "
+                f"is {dropped_path.name} missing beside it?"
+            )
     return count
 
 
@@ -117,6 +120,11 @@ def _original(record: Record, rows: Iterator[dict[str, Any]]) -> bytes:
                 f"{record.id!r}, but {seen} found; are these files of one run?"
             )
         more = row["start"] - at
+        if more < 0 or kept + more > len(record.text):
+            raise InputError(
+                f"{record.file}:{record.line}: the removals do not fit field "
+                f"{record.text_field!r}; try --text-field"
+            )
         parts += (record.text[kept : kept + more], row["text"])
         kept, at = kept + more, row["end"]
     parts.append(record.text[kept:])

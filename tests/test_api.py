@@ -42,6 +42,13 @@ def test_public_names():
         dedup.nothing  # noqa: B018
 
 
+def test_importing_the_module_leaves_the_function_in_place():
+    code = "import dedup.clean, dedup; print(len(dedup.clean([{'text': 'x'}])))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stdout == b"1\n"
+    assert set(dedup.__all__) <= set(dir(dedup))
+
+
 def test_result():
     result = dedup.clean(ROWS)
     kept = list(result)

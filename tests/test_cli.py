@@ -177,6 +177,21 @@ def test_folders_and_globs(two):
     assert sorted(r["id"] for r in rows(two / "out.jsonl")) == ["x", "y"]
 
 
+def test_side_files_of_earlier_runs_are_no_inputs(two):
+    run("clean", "in.jsonl", "-o", "out.jsonl", cwd=two)
+    (two / "next").mkdir()
+    (two / "out.jsonl").unlink()
+    run("clean", ".", "-o", "next/out.jsonl", cwd=two)
+    assert [r["id"] for r in rows(two / "next" / "out.jsonl")] == ["a", "b"]
+
+
+def test_a_link_is_written_through(two):
+    (two / "link.jsonl").symlink_to("real.jsonl")
+    assert run("clean", "in.jsonl", "-o", "link.jsonl", cwd=two).returncode == 0
+    assert (two / "link.jsonl").is_symlink()
+    assert len(rows(two / "real.jsonl")) == 2
+
+
 def test_field_names_by_alias_and_by_flag(tmp_path):
     (tmp_path / "in.jsonl").write_bytes(
         jsonl({"headline": "عنوان", "maintext": PARAGRAPHS[0], "link": "https://www.a.example/1"})
@@ -263,6 +278,19 @@ def test_left_overs_of_an_earlier_run_go(two):
         ),
         (["in.jsonl", "-o", "no/o.jsonl"], "no/o.jsonl: its folder does not exist; make it first"),
         (["in.jsonl", "-o", "empty"], "empty: is a folder; name a file in it"),
+        (["in.jsonl", "-o", "pipe"], "pipe: is no regular file; use -o - or --dry-run instead"),
+        (
+            ["in.jsonl", "-o", "o.jsonl", "--stats", "o.jsonl"],
+            "o.jsonl: is named for two outputs; give each a file of its own",
+        ),
+        (
+            ["in.jsonl", "-o", "o.jsonl", "--removed", "-"],
+            "only -o may be standard output; name a file",
+        ),
+        (
+            ["in.jsonl", "-o", "o.jsonl.gz"],
+            "o.jsonl.gz: output is not compressed; name it o.jsonl",
+        ),
         (["in.jsonl"], "say where to write: -o OUT.jsonl (or look first with --dry-run)"),
         (
             ["in.jsonl", "-o", "o.jsonl", "--threshold", "7"],
@@ -276,6 +304,7 @@ def test_left_overs_of_an_earlier_run_go(two):
 )
 def test_errors_are_one_line_and_leave_nothing(two, arguments, message):
     (two / "empty").mkdir()
+    os.mkfifo(two / "pipe")
     (two / "x.csv").write_text("a,b")
     (two / "in.removed.jsonl").write_bytes(b"")
     before = sorted(two.rglob("*"))

@@ -30,7 +30,7 @@ INSIDE = {
     "dedup.sketch": "kernels minhash lsh",
     "dedup.match": "kernels verify groups order stories",
     "dedup.judge": "evidence verdicts credits related judge",
-    "dedup.formats": "jsonl text inputs outputs cleaned write",
+    "dedup.formats": "jsonl text outputs inputs cleaned write",
     "dedup.report": "summary",
 }
 

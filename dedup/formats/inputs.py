@@ -20,7 +20,8 @@ import orjson
 from dedup.config import Config
 from dedup.errors import InputError, RecordError
 from dedup.formats import jsonl, text
-from dedup.formats.jsonl import Fields
+from dedup.formats.jsonl import CUT_OFF, Fields
+from dedup.formats.outputs import SIDE
 from dedup.records import Record, Rejected
 
 Reader: TypeAlias = Callable[[Iterator[bytes], str, Config, Fields], Iterator[Record | Rejected]]
@@ -185,7 +186,7 @@ def _find(name: str) -> Iterator[Input]:
         return
     path = Path(name)
     if path.is_dir():
-        found = sorted(p for p in path.rglob("*") if p.is_file() and _kind(p) in READERS)
+        found = sorted(p for p in path.rglob("*") if _is_input(p))
         if not found:
             raise InputError(f"{name}: no input in this folder; dedup reads {KNOWN}")
         yield from map(_file, found)
@@ -193,12 +194,21 @@ def _find(name: str) -> Iterator[Input]:
         yield _file(path)
     elif glob.has_magic(name):
         paths = [Path(p) for p in sorted(glob.glob(name, recursive=True))]
-        found = [p for p in paths if p.is_file() and _kind(p) in READERS]
+        found = [p for p in paths if _is_input(p)]
         if not found:
             raise InputError(f"{name}: no input matches; dedup reads {KNOWN}")
         yield from map(_file, found)
     else:
         raise InputError(f"{name}: no such file or folder; check the name")
+
+
+def _is_input(path: Path) -> bool:
+    """Whether a file found in a folder is to be read: side files of earlier runs are not."""
+    side = path.name.lower().split(".")[-2:-1]
+    try:
+        return path.is_file() and _kind(path) in READERS and not set(side) & set(SIDE)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
 
 
 def _kind(path: Path) -> str:
@@ -270,7 +280,7 @@ class _Zst:
 class _Torn(io.RawIOBase):
     """A decompressor whose data may be cut off: it then ends in a line that says so."""
 
-    MARK = b"\n\0cut off\n"
+    MARK = b"\n" + CUT_OFF
 
     def __init__(self, inner: Any, errors: tuple[type[Exception], ...]) -> None:
         self._inner = inner

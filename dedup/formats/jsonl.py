@@ -20,7 +20,8 @@ Fields: TypeAlias = Counter[tuple[str, str]]
 Plan: TypeAlias = dict[str, tuple[str, ...]]
 """Meaning -> the names for it that an object has, the likeliest first."""
 
-CUT_OFF = b"\0cut off\n"
+CUT_OFF = b"\0cut off\n"  # the line that a torn compressed file ends in
+TORN = "the compressed file is cut off here; what came before was read"
 _RAW = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -64,16 +65,20 @@ def _names(meaning: str, config: Config) -> tuple[str, ...]:
 
 def _why(row: bytes, line: bytes, error: Exception) -> str:
     if line == CUT_OFF:
-        return "the compressed file is cut off here; what came before was read"
+        return TORN
     try:
         row.decode()
     except UnicodeDecodeError as wrong:
-        seen = row[wrong.start : wrong.start + 1].hex()
-        return (
-            f"not UTF-8: byte 0x{seen} at column {wrong.start + 1}; "
-            "convert the file, e.g. iconv -f windows-1256 -t utf-8"
-        )
+        return not_utf8(wrong)
     return f"not JSON: {str(error).replace(': line 1 column', ' at column').partition(' (')[0]}"
+
+
+def not_utf8(wrong: UnicodeDecodeError) -> str:
+    """What is wrong with bytes that are not UTF-8, and what to try."""
+    return (
+        f"not UTF-8: byte 0x{wrong.object[wrong.start]:02x} at column {wrong.start + 1}; "
+        "convert the file, e.g. iconv -f windows-1256 -t utf-8"
+    )
 
 
 def _record(

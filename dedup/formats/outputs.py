@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,9 @@ from types import TracebackType
 from typing import IO
 
 from dedup.errors import InputError
+
+PACKED = (".gz", ".zst", ".bz2", ".xz")
+SIDE = ("removed", "dropped", "rejected")
 
 
 class Outputs:
@@ -58,11 +62,21 @@ class Outputs:
             InputError: one of the outputs is an input, or its folder is missing.
         """
         read = {os.path.realpath(path) for path in inputs}
+        real = [os.path.realpath(path) for path in self.paths.values()]
+        for path, place in zip(self.paths.values(), real, strict=True):
+            if real.count(place) > 1:
+                raise InputError(f"{path}: is named for two outputs; give each a file of its own")
         for path in self.paths.values():
             if os.path.realpath(path) in read:
                 raise InputError(f"{path}: is both input and output; write to another file")
             if path.is_dir():
                 raise InputError(f"{path}: is a folder; name a file in it")
+            if path.exists() and not path.is_file():
+                raise InputError(f"{path}: is no regular file; use -o - or --dry-run instead")
+            if path.name == "-":
+                raise InputError("only -o may be standard output; name a file")
+            if path.suffix.lower() in PACKED:
+                raise InputError(f"{path}: output is not compressed; name it {path.stem}")
             if not path.resolve().parent.is_dir():
                 raise InputError(f"{path}: its folder does not exist; make it first")
 
@@ -85,10 +99,10 @@ class Outputs:
                 self._files[name].write(data)
 
     def _open(self, name: str) -> None:
-        path = self.paths[name]
+        path = self.paths[name].resolve()  # what a link points to is replaced, not the link
         with _one_line(path):
             handle, temporary = tempfile.mkstemp(
-                prefix=f".{path.name}.", suffix=".part", dir=path.resolve().parent
+                prefix=f".{path.name}.", suffix=".part", dir=path.parent
             )
         self._temporary[name] = Path(temporary)
         self._files[name] = os.fdopen(handle, "wb", buffering=1 << 20)
@@ -117,14 +131,19 @@ class Outputs:
                     file.flush()
                     os.fsync(file.fileno())
                     file.close()
-        except InputError:
+            with _undisturbed():
+                self._rename()
+        except BaseException:
             self._discard()
             raise
+
+    def _rename(self) -> None:
         umask = os.umask(0)
         os.umask(umask)
         for name, temporary in self._temporary.items():
-            temporary.chmod(0o666 & ~umask)
-            temporary.replace(self.paths[name])
+            with _one_line(self.paths[name]):
+                temporary.chmod(0o666 & ~umask)
+                temporary.replace(self.paths[name].resolve())
         for name in ("dropped", "rejected"):
             if name in self.paths and name not in self._files:
                 self.paths[name].unlink(missing_ok=True)
@@ -135,6 +154,16 @@ class Outputs:
                 file.close()
         for temporary in self._temporary.values():
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Requests to end wait until the files have their names, all of them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

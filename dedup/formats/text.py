@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from dedup.config import Config
-from dedup.formats.jsonl import CUT_OFF, Fields
+from dedup.formats.jsonl import CUT_OFF, TORN, Fields, not_utf8
 from dedup.records import Record, Rejected
 from dedup.text import lexicon
 from dedup.text.blocks import scan
@@ -26,17 +26,11 @@ def read(
     for number, line in enumerate(lines, 1):
         try:
             if line == CUT_OFF:
-                rule = "the compressed file is cut off here; what came before was read"
-                rejected.append(Rejected(name, number, rule, line))
+                rejected.append(Rejected(name, number, TORN, line))
                 continue
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as wrong:
-            seen = line[wrong.start : wrong.start + 1].hex()
-            rule = (
-                f"not UTF-8: byte 0x{seen} at column {wrong.start + 1}; "
-                "convert the file, e.g. iconv -f windows-1256 -t utf-8"
-            )
-            rejected.append(Rejected(name, number, rule, line))
+            rejected.append(Rejected(name, number, not_utf8(wrong), line))
             continue
         kept.append(text)
         numbers.append(number)

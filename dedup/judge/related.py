@@ -170,8 +170,8 @@ def _item(corpus: Corpus, record: I32, heading: Bool, sure: Bool) -> Bool:
     same = record[1:] == record[:-1]
     announced = (blocks.shape[: n - 1] & kernels.COLON_END) != 0
     out[1:] = same & announced
-    begin = blocks.pointer[:n]
-    first = np.where(heading, blocks.tokens[np.minimum(begin, blocks.tokens.size - 1)], 0)
+    first = np.zeros(n, dtype=np.uint32)
+    first[heading] = blocks.tokens[blocks.pointer[:n][heading]]
     alike = same & heading[1:] & heading[:-1] & ~sure[1:] & ~sure[:-1] & (first[1:] == first[:-1])
     out[1:] |= alike
     out[:-1] |= alike

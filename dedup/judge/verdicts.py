@@ -39,6 +39,7 @@ EQUAL = rule("equal", "duplicate")
 NEAR = rule("near", "duplicate")
 PASSAGE = rule("passage", "duplicate")
 
+REPEATS = (EQUAL, NEAR, PASSAGE)
 NAMES = {number: (name, kind) for name, (number, kind) in RULES.items()}
 
 
@@ -81,7 +82,7 @@ class Verdicts:
 
     def residue(self) -> Bool:
         """bool[n]; what goes as a part of the page, not as a repetition."""
-        return np.asarray((self.rule != KEPT) & (self.rule < EQUAL))
+        return np.asarray((self.rule != KEPT) & ~np.isin(self.rule, REPEATS))
 
     def evidence(self, block: int, corpus: Corpus, evidence: Evidence) -> dict[str, Any]:
         """Why a block goes, in numbers."""

@@ -56,6 +56,7 @@ def parse(lines: Iterable[str], name: str) -> Lexicon:
         ConfigError: a line that is neither an entry nor a comment, with its number.
     """
     words: dict[str, list[str]] = {role: [] for role in ROLES}
+    lines_of: dict[str, int] = {}
     for number, line in enumerate(lines, 1):
         entry = line.partition("#")[0].strip()
         if not entry:
@@ -66,12 +67,16 @@ def parse(lines: Iterable[str], name: str) -> Lexicon:
                 f"{name}:{number}: {entry!r} is not 'role | words'; roles are {', '.join(ROLES)}"
             )
         words[role].append(phrase)
+        lines_of[phrase] = number
     phrases = {}
     for role in ROLES:
         hashed = [tuple(tokens.tolist()) for tokens, _ in token_hashes(words[role])]
         for phrase, tokens in zip(words[role], hashed, strict=True):
             if not 0 < len(tokens) <= LONGEST:
-                raise ConfigError(f"{name}: {phrase!r} has {len(tokens)} words; 1 to {LONGEST} fit")
+                where = f"{name}:{lines_of[phrase]}"
+                raise ConfigError(
+                    f"{where}: {phrase!r} has {len(tokens)} words; 1 to {LONGEST} fit"
+                )
         phrases[role] = frozenset(hashed)
     stems = np.concatenate([stems for _, stems in token_hashes(words["common"])])
     return Lexicon(phrases, np.unique(stems[stems != 0]))
