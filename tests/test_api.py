@@ -116,5 +116,12 @@ def test_same_bytes_whatever_the_batch(monkeypatch, size):
     assert b"".join(dedup.clean(ROWS).lines("removed")) == expected
 
 
+@pytest.mark.parametrize("text", ["", " \n\u200f", "..."])
+def test_records_without_words(text):
+    rows = [{"id": n, "title": f"عنوان الخبر رقم {n}", "text": text} for n in range(4)]
+    result = dedup.clean(rows)
+    assert len(result) + result.counts.dropped == 4
+
+
 def test_fold_is_the_key():
     assert dedup.fold("قَالَ الأميرُ: «إنّ ١٢ دولةً…»") == "قال الامير ان 12 دوله"

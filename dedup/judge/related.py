@@ -26,7 +26,6 @@ LINKS_BELOW = 12  # links below one header at most
 LINK_STEMS = 4  # a question with fewer meaningful stems may be asked by any story
 LONE_STEMS = 6  # a subheading seldom has as many meaningful stems
 LONE_TOKENS = 14  # a sentence without a full stop is longer
-MOST_STEMS = 15  # a headline seldom has more
 LONE_ECHO = 0.5  # of them at most this part stands in the next two paragraphs
 USUAL = 0.05  # what a source does in this part of the possible places it does as a habit
 LISTED = 3  # as many headings in a row, none of them a link for sure, are a list
@@ -135,7 +134,8 @@ def _lone(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Bool:
     )  # announcements and items of lists
     device = (shape & (kernels.DOTS | kernels.COLON)) != 0
     question = (shape & kernels.QUESTION) != 0
-    apart = (content >= LONE_STEMS) & (content <= MOST_STEMS) & (echo <= LONE_ECHO * content)
+    brief = evidence.length <= LONE_TOKENS
+    apart = brief & (content >= LONE_STEMS) & (echo <= LONE_ECHO * content)
     strong = apart & (4 * echo <= content)
     kept = evidence.heading & (verdicts.rule == KEPT)
     touching = _beside(record, sure | (kept & apart))
@@ -144,7 +144,6 @@ def _lone(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Bool:
     return np.asarray(
         inside
         & apart
-        & (evidence.length <= LONE_TOKENS)
         & ~asked
         & ~_listed(record, kept, sure, strong)
         & ~_item(corpus, record, kept, sure)
@@ -168,8 +167,8 @@ def _item(corpus: Corpus, record: I32, heading: Bool, sure: Bool) -> Bool:
     blocks, n = corpus.blocks, corpus.n
     out = np.zeros(n, dtype=np.bool_)
     same = record[1:] == record[:-1]
-    announced = (blocks.shape[: n - 1] & kernels.COLON_END) != 0
-    out[1:] = same & announced
+    announced = (blocks.shape[:n] & kernels.COLON_END) != 0
+    out[1:] = same & announced[:-1]
     first = np.zeros(n, dtype=np.uint32)
     first[heading] = blocks.tokens[blocks.pointer[:n][heading]]
     alike = same & heading[1:] & heading[:-1] & ~sure[1:] & ~sure[:-1] & (first[1:] == first[:-1])
