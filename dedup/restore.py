@@ -51,8 +51,8 @@ def restore(
     count = 0
     with outputs, removed_path.open("rb") as removals:
         rows = _rows(removals, str(removed_path))
-        for record in _merge(clean_path, dropped_path, config):
-            outputs.write("clean", _original(record, rows))
+        for record, removed_spans in _merge(clean_path, dropped_path, config):
+            outputs.write("clean", _original(record, removed_spans, rows))
             count += 1
         if next(rows, None) is not None:
             raise InputError(
@@ -72,27 +72,24 @@ def _rows(lines: Iterable[bytes], name: str) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def _merge(clean_path: Path, dropped_path: Path, config: Config) -> Iterator[Record]:
-    """Cleaned and dropped records in the order of the input."""
+def _merge(clean_path: Path, dropped_path: Path, config: Config) -> Iterator[tuple[Record, int]]:
+    """Cleaned and dropped records in the order of the input, each with its number of removals."""
     gone = list(_records(dropped_path, config)) if dropped_path.is_file() else []
-    gone.sort(key=lambda pair: pair[0])
-    place = -1
-    waiting = iter(gone)
-    next_gone = next(waiting, None)
-    for _, record in _records(clean_path, config):
-        place += 1
-        while next_gone is not None and next_gone[0] == place:
-            yield next_gone[1]
-            next_gone = next(waiting, None)
+    gone.sort(key=lambda item: item[1].get("position", -1), reverse=True)
+    place = 0
+    for record, struct in _records(clean_path, config):
+        while gone and gone[-1][1].get("position", -1) == place:
+            dropped, its_struct = gone.pop()
+            yield dropped, its_struct["removed"]
             place += 1
-        yield record
-    while next_gone is not None:
-        yield next_gone[1]
-        next_gone = next(waiting, None)
+        yield record, struct["removed"]
+        place += 1
+    for dropped, its_struct in reversed(gone):
+        yield dropped, its_struct["removed"]
 
 
-def _records(path: Path, config: Config) -> Iterator[tuple[int, Record]]:
-    """Records and their places in the input (-1 when the line does not tell)."""
+def _records(path: Path, config: Config) -> Iterator[tuple[Record, dict[str, Any]]]:
+    """Records and the structs that `clean` added to them."""
     with path.open("rb") as file:
         for row in jsonl.read(iter(file), str(path), config, jsonl.Fields()):
             if isinstance(row, Rejected):
@@ -102,17 +99,16 @@ def _records(path: Path, config: Config) -> Iterator[tuple[int, Record]]:
                 raise InputError(
                     f"{path}:{row.line}: no 'dedup' field; dedup clean did not write it"
                 )
-            yield struct.get("position", -1), row
+            yield row, struct
 
 
-def _original(record: Record, rows: Iterator[dict[str, Any]]) -> bytes:
+def _original(record: Record, removed: int, rows: Iterator[dict[str, Any]]) -> bytes:
     """The record with its removed spans put back, and without the added struct."""
-    removed = orjson.loads(record.raw)["dedup"]["removed"]
+    has_id = record.id != jsonl.fallback_id(record.file, record.line)
     parts: list[str] = []
     kept, at = 0, 0
     for _ in range(removed):
         row = next(rows, None)
-        has_id = record.id != jsonl.fallback_id(record.file, record.line)
         if row is None or (has_id and row["id"] != record.id):
             seen = "no more removals" if row is None else f"a removal of {row['id']!r}"
             raise InputError(

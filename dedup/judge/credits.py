@@ -8,7 +8,7 @@ import numpy as np
 
 from dedup.judge.evidence import Evidence
 from dedup.judge.verdicts import CREDIT, FOOTER, KEPT, STANDING, Verdicts
-from dedup.records import I64, Bool
+from dedup.records import Bool
 from dedup.text import kernels
 from dedup.text.corpus import Corpus
 
@@ -94,12 +94,10 @@ def _templates(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
 
 
 def _wordings(corpus: Corpus, block: int, known: int, short: bool) -> list[tuple[int, ...]]:
-    pointer: I64 = corpus.blocks.pointer
-    tokens = tuple(corpus.blocks.tokens[pointer[block] : pointer[block + 1]].tolist())
-    lead = int(corpus.blocks.lead[block])
-    parts = [(0, *tokens)]
+    parts = corpus.blocks.wordings(block)
+    if not short:
+        parts = parts[:1]
     if known:
+        _, *tokens = parts[0]
         parts.append((1, *tokens[:known]))
-    if short and 0 < lead < len(tokens):
-        parts += [(1, *tokens[:lead]), (2, *tokens[lead:])]
     return parts

@@ -43,6 +43,15 @@ class Blocks(NamedTuple):
         """int64[n]; tokens of each block."""
         return np.diff(self.pointer)
 
+    def wordings(self, block: int) -> list[tuple[int, ...]]:
+        """A line's wording: whole, and what stands before and after its separating mark."""
+        at, end = int(self.pointer[block]), int(self.pointer[block + 1])
+        tokens = tuple(self.tokens[at:end].tolist())
+        lead = int(self.lead[block])
+        if not 0 < lead < len(tokens):
+            return [(0, *tokens)]
+        return [(0, *tokens), (1, *tokens[:lead]), (2, *tokens[lead:])]
+
     def headings(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """bool[n]; blocks that look like a headline or a subheading."""
         length = self.length()

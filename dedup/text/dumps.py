@@ -119,14 +119,14 @@ def _credit_lines(blocks: Blocks, heading: Bool, marker: Bool, lexicon: Lexicon)
     inside: Counter[tuple[int, ...]] = Counter()
     anywhere: Counter[tuple[int, ...]] = Counter()
     for b in short.tolist():
-        for part in set(_parts(blocks, b)):
+        for part in set(blocks.wordings(b)):
             anywhere[part] += 1
             inside[part] += int(placed[b])
     known = lexicon.begins(blocks, "credit") > 0
     found = {}
     for b in np.flatnonzero(placed).tolist():
         support = max(
-            (inside[part] for part in _parts(blocks, b) if 2 * inside[part] > anywhere[part]),
+            (inside[part] for part in blocks.wordings(b) if 2 * inside[part] > anywhere[part]),
             default=0,
         )
         if support >= (1 if known[b] else 2):
@@ -139,16 +139,6 @@ def _credit_lines(blocks: Blocks, heading: Bool, marker: Bool, lexicon: Lexicon)
         for b in np.flatnonzero(placed & parted & (length <= longest)).tolist():
             found.setdefault(b, 1)
     return found
-
-
-def _parts(blocks: Blocks, block: int) -> list[tuple[int, ...]]:
-    """A line's wording: whole, and what stands before and after its separating mark."""
-    at, end = int(blocks.pointer[block]), int(blocks.pointer[block + 1])
-    tokens = tuple(blocks.tokens[at:end].tolist())
-    lead = int(blocks.lead[block])
-    if not 0 < lead < len(tokens):
-        return [(0, *tokens)]
-    return [(0, *tokens), (1, *tokens[:lead]), (2, *tokens[lead:])]
 
 
 def _cohesion_cuts(
