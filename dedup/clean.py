@@ -13,14 +13,14 @@ import numpy as np
 from dedup.config import Config
 from dedup.errors import ConfigError
 from dedup.formats import Inputs, Outputs, jsonl, open_inputs
-from dedup.formats.write import Writer
+from dedup.formats.write import write
 from dedup.judge.evidence import gather
 from dedup.judge.judge import judge_repeats, judge_residue
 from dedup.match import kernels
 from dedup.match.groups import group, without
 from dedup.match.order import keeping_order, rank_of
 from dedup.match.stories import find_stories
-from dedup.records import Counts, Record
+from dedup.records import Batch, Counts
 from dedup.report import summary
 from dedup.result import Result
 from dedup.text import lexicon
@@ -80,7 +80,8 @@ def clean(
 def run(inputs: Inputs, sink: _Sink, config: Config, progress: Progress | None) -> Result:
     """Hand the data from stage to stage."""
     counts = Counts()
-    corpus = build(_read(inputs, counts, sink, progress), lexicon.load())
+    batches = _batches(inputs, counts, sink, progress)
+    corpus = build(batches, lexicon.load(), config.workers, config.keep == "earliest")
     rank = rank_of(corpus, config.keep)
     order = keeping_order(corpus, rank)
     groups = group(corpus.blocks, order, config)
@@ -95,9 +96,9 @@ def run(inputs: Inputs, sink: _Sink, config: Config, progress: Progress | None) 
         residue, share = verdicts.residue(), STORY_SHARE
     groups = without(corpus.blocks, groups, residue, order, config)
     judge_repeats(corpus, groups, evidence, verdicts, config)
-    writer = Writer(corpus, stories, evidence, verdicts, config, counts)
-    writer.write(_reread(inputs, progress), sink.put)
-    sink.put("stats", summary.stats(counts, inputs.fields))
+    rows = inputs.rows(_tell(progress, "writing", inputs.size))
+    write(corpus, stories, evidence, verdicts, rows, config, counts, sink.put)
+    sink.put("stats", [summary.stats(counts, inputs.fields)])
     return Result(counts, dict(inputs.fields), corpus, groups, sink.lines, sink.paths)
 
 
@@ -119,23 +120,22 @@ def is_warm() -> bool:
     return any(path.stat().st_mtime >= source.stat().st_mtime for path in made)
 
 
-def _read(
+def _batches(
     inputs: Inputs, counts: Counts, sink: _Sink, progress: Progress | None
-) -> Iterator[Record]:
-    """The records; lines that are none are set aside."""
-    for row in inputs.read(_tell(progress, "reading", inputs.size)):
-        if isinstance(row, Record):
-            yield row
+) -> Iterator[Batch]:
+    """The records, batch by batch; lines that are none are set aside."""
+    for found in inputs.batches(_tell(progress, "reading", inputs.size)):
+        if isinstance(found, Batch):
+            if found.dump:
+                counts.dumps[found.dump] = [
+                    len(found.heads),
+                    *(sum(what in head for head in found.heads) for what in ("title", "byline")),
+                ]
+            yield found
         else:
-            counts.reject(f"{row.file}:{row.line}: {row.rule}")
-            sink.put("rejected", jsonl.rejected_row(row))
+            counts.reject(f"{found.file}:{found.line}: {found.rule}")
+            sink.put("rejected", [jsonl.rejected_row(found)])
     counts.empty = list(inputs.empty)
-
-
-def _reread(inputs: Inputs, progress: Progress | None) -> Iterator[Record]:
-    for row in inputs.read(_tell(progress, "writing", inputs.size)):
-        if isinstance(row, Record):
-            yield row
 
 
 def _tell(progress: Progress | None, stage: str, total: int) -> Callable[[int], None] | None:
@@ -161,8 +161,8 @@ class _Sink:
         self._keep = not discard and not outputs.writes
         self._write = not discard and outputs.writes
 
-    def put(self, name: str, line: bytes) -> None:
+    def put(self, name: str, lines: list[bytes]) -> None:
         if self._write:
-            self._outputs.write(name, line)
+            self._outputs.write(name, b"".join(lines))
         elif self._keep:
-            self.lines.setdefault(name, []).append(line)
+            self.lines.setdefault(name, []).extend(lines)

@@ -87,6 +87,13 @@ class Config:
     keep_empty: bool = _setting(
         False, "keep records with nothing left in place, with an empty text"
     )
+    workers: int = _setting(
+        1,
+        "threads that read, fold and compare at a time; the output is the same",
+        low=1,
+        high=256,
+        metavar="N",
+    )
     on_error: str = _setting(
         "skip",
         "a record that cannot be read: set it aside and go on, or stop",

@@ -32,40 +32,33 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(slots=True)
-class Record:
-    """One article as it came in.
+class Batch(NamedTuple):
+    """Some records of one input, in order, as columns.
 
     Attributes:
-        id: its id, or "<file name>:<line>".
-        file: the input it came from, as named by the user.
-        line: 1-based line in it (of the headline, in a raw dump).
-        source: the outlet.
-        text: the text whose characters all offsets count.
-        title: its headline, "" if none.
-        abstract: its abstract, "" if none.
-        date: its date as a sortable string, "" if none.
-        head: kinds of the blocks that the text of a raw dump begins with ("title", "byline").
-        raw: the JSON object it came as; for a raw dump, the one it goes out as, its text empty.
-        text_field: where `raw` holds the text.
-        has_struct: whether `raw` holds a "dedup" field of an earlier run.
-        lines: for a record cut out of a raw dump, the line of the file that each line of its text
-            stands on; empty for others.
+        text: their texts, one after the other: JSON strings if `quoted`, else UTF-8.
+        starts: int64[n + 1]; where each text begins, and the end of the last.
+        quoted: whether the texts are JSON strings still, quotes and all.
+        ids: their ids, or "<file name>:<line>".
+        sources: their outlets.
+        titles: their headlines, "" for none.
+        abstracts: their abstracts, "" for none.
+        dates: their dates as they came, "" for none.
+        heads: for articles cut out of a raw dump, the kinds of the blocks that each text begins
+            with ("title", "byline").
+        dump: the raw dump they were cut out of, "" if they were not.
     """
 
-    id: str
-    file: str
-    line: int
-    source: str
-    text: str
-    title: str = ""
-    abstract: str = ""
-    date: str = ""
-    head: tuple[str, ...] = ()
-    raw: bytes = b""
-    text_field: str = "text"
-    has_struct: bool = False
-    lines: tuple[int, ...] = ()
+    text: bytes
+    starts: I64
+    quoted: bool
+    ids: list[str]
+    sources: list[str]
+    titles: list[str]
+    abstracts: list[str]
+    dates: list[str]
+    heads: list[tuple[str, ...]]
+    dump: str = ""
 
 
 @dataclass(slots=True)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from dedup.config import Config
 from dedup.errors import InputError
-from dedup.formats import Outputs, jsonl
+from dedup.formats import Outputs
+from dedup.formats.jsonl import NotARecord, Parser
 from dedup.formats.outputs import sibling
-from dedup.records import Record, Rejected
+from dedup.formats.row import Row
 
 
 def restore(
@@ -51,8 +52,8 @@ def restore(
     count = 0
     with outputs, removed_path.open("rb") as removals:
         rows = _rows(removals, str(removed_path))
-        for record, removed_spans in _merge(clean_path, dropped_path, config):
-            outputs.write("clean", _original(record, removed_spans, rows))
+        for record in _merge(clean_path, dropped_path, config):
+            outputs.write("clean", _original(record, rows))
             count += 1
         if next(rows, None) is not None:
             raise InputError(
@@ -72,56 +73,69 @@ def _rows(lines: Iterable[bytes], name: str) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def _merge(clean_path: Path, dropped_path: Path, config: Config) -> Iterator[tuple[Record, int]]:
-    """Cleaned and dropped records in the order of the input, each with its number of removals."""
+class _Cleaned(NamedTuple):
+    """A cleaned record, its own id ("" for none) and the struct that `clean` added to it."""
+
+    row: Row
+    id: str
+    struct: dict[str, Any]
+
+
+def _merge(clean_path: Path, dropped_path: Path, config: Config) -> Iterator[_Cleaned]:
+    """Cleaned and dropped records in the order of the input."""
     gone = list(_records(dropped_path, config)) if dropped_path.is_file() else []
-    gone.sort(key=lambda item: item[1].get("position", -1), reverse=True)
+    gone.sort(key=lambda item: item.struct.get("position", -1), reverse=True)
     place = 0
-    for record, struct in _records(clean_path, config):
-        while gone and gone[-1][1].get("position", -1) == place:
-            dropped, its_struct = gone.pop()
-            yield dropped, its_struct["removed"]
+    for record in _records(clean_path, config):
+        while gone and gone[-1].struct.get("position", -1) == place:
+            yield gone.pop()
             place += 1
-        yield record, struct["removed"]
+        yield record
         place += 1
-    for dropped, its_struct in reversed(gone):
-        yield dropped, its_struct["removed"]
+    yield from reversed(gone)
 
 
-def _records(path: Path, config: Config) -> Iterator[tuple[Record, dict[str, Any]]]:
-    """Records and the structs that `clean` added to them."""
+def _records(path: Path, config: Config) -> Iterator[_Cleaned]:
+    parser = Parser(config)
     with path.open("rb") as file:
-        for row in jsonl.read(iter(file), str(path), config, jsonl.Fields()):
-            if isinstance(row, Rejected):
-                raise InputError(f"{row.file}:{row.line}: {row.rule}")
-            struct = orjson.loads(row.raw).get("dedup")
+        for number, line in enumerate(file, 1):
+            raw = line.strip()
+            if not raw:
+                continue
+            try:
+                found = parser.parse(raw)
+            except NotARecord as wrong:
+                raise InputError(f"{path}:{number}: {wrong}") from wrong
+            struct = orjson.loads(memoryview(found.struct or b"null"))
             if not isinstance(struct, dict) or "removed" not in struct:
-                raise InputError(
-                    f"{path}:{row.line}: no 'dedup' field; dedup clean did not write it"
-                )
-            yield row, struct
+                raise InputError(f"{path}:{number}: no 'dedup' field; dedup clean did not write it")
+            yield _Cleaned(
+                Row(str(path), number, raw, found.names[0]), str(found.values[0]), struct
+            )
 
 
-def _original(record: Record, removed: int, rows: Iterator[dict[str, Any]]) -> bytes:
+def _original(record: _Cleaned, rows: Iterator[dict[str, Any]]) -> bytes:
     """The record with its removed spans put back, and without the added struct."""
-    has_id = record.id != jsonl.fallback_id(record.file, record.line)
+    row, removed = record.row, record.struct["removed"]
+    if not removed:
+        return row.without_struct()
     parts: list[str] = []
     kept, at = 0, 0
     for _ in range(removed):
-        row = next(rows, None)
-        if row is None or (has_id and row["id"] != record.id):
-            seen = "no more removals" if row is None else f"a removal of {row['id']!r}"
+        removal = next(rows, None)
+        if removal is None or (record.id and removal["id"] != record.id):
+            seen = "no more removals" if removal is None else f"a removal of {removal['id']!r}"
             raise InputError(
-                f"{record.file}:{record.line}: {removed} removals expected for "
+                f"{row.file}:{row.line}: {removed} removals expected for "
                 f"{record.id!r}, but {seen} found; are these files of one run?"
             )
-        more = row["start"] - at
-        if more < 0 or kept + more > len(record.text):
+        more = removal["start"] - at
+        if more < 0 or kept + more > len(row.text):
             raise InputError(
-                f"{record.file}:{record.line}: the removals do not fit field "
-                f"{record.text_field!r}; try --text-field"
+                f"{row.file}:{row.line}: the removals do not fit field "
+                f"{row.text_field!r}; try --text-field"
             )
-        parts += (record.text[kept : kept + more], row["text"])
-        kept, at = kept + more, row["end"]
-    parts.append(record.text[kept:])
-    return jsonl.with_text(record, "".join(parts), b"") if removed else jsonl.without_struct(record)
+        parts += (row.text[kept : kept + more], removal["text"])
+        kept, at = kept + more, removal["end"]
+    parts.append(row.text[kept:])
+    return row.with_text("".join(parts), b"")

@@ -5,21 +5,14 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import numpy as np
 import orjson
 
 from dedup.match.groups import Groups
 from dedup.records import Counts
-from dedup.text.corpus import Corpus
-
-
-class Place(NamedTuple):
-    """Where a block stands: its record's id, and characters [start, end) of the original text."""
-
-    id: str
-    start: int
-    end: int
+from dedup.text.corpus import Corpus, Place
 
 
 class Result:
@@ -77,12 +70,7 @@ class Result:
             if head != block and head < n:
                 members.setdefault(head, [head]).append(block)
         for head in sorted(members):
-            yield [self._place(block) for block in members[head]]
-
-    def _place(self, block: int) -> Place:
-        blocks = self._corpus.blocks
-        record = int(blocks.record[block])
-        return Place(self._corpus.ids[record], int(blocks.start[block]), int(blocks.end[block]))
+            yield self._corpus.places(np.array(members[head]))
 
     def lines(self, name: str = "clean") -> Iterator[bytes]:
         """The JSON lines of "clean", "removed", "dropped" or "rejected", as they were written."""

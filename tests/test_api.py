@@ -11,7 +11,7 @@ import pytest
 
 import dedup
 from dedup.config import Config
-from dedup.text import corpus
+from dedup.formats import inputs
 
 ROWS = [
     {
@@ -110,10 +110,13 @@ def test_same_bytes_as_the_command_whatever_the_hash_seed(tmp_path, seed):
 
 
 @pytest.mark.parametrize("size", [1, 300, 10**9])
-def test_same_bytes_whatever_the_batch(monkeypatch, size):
-    expected = b"".join(dedup.clean(ROWS).lines("removed"))
-    monkeypatch.setattr(corpus, "BATCH_CHARS", size)
-    assert b"".join(dedup.clean(ROWS).lines("removed")) == expected
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_same_bytes_whatever_the_batch_and_the_workers(monkeypatch, size, workers):
+    expected = dedup.clean(ROWS)
+    monkeypatch.setattr(inputs, "CHUNK", size)
+    found = dedup.clean(ROWS, workers=workers)
+    for name in ("clean", "removed", "dropped"):
+        assert list(found.lines(name)) == list(expected.lines(name))
 
 
 @pytest.mark.parametrize("text", ["", " \n\u200f", "..."])

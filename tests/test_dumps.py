@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from dedup.text import lexicon
-from dedup.text.blocks import scan
 from dedup.text.dumps import cut_articles
 
 STORIES = {
@@ -33,13 +32,12 @@ STORIES = {
 
 
 def cut(text):
-    found = scan([text], lexicon.load().common)
-    blocks = found.blocks
+    blocks, articles = cut_articles(text, lexicon.load())
 
     def words(block):
         return text[blocks.start[block] : blocks.end[block]] if block >= 0 else None
 
-    return [(words(a.title), words(a.byline)) for a in cut_articles(found, lexicon.load())]
+    return [(words(a.title), words(a.byline)) for a in articles]
 
 
 def dump(credits, gap="\n\n", extra=()):
@@ -93,7 +91,6 @@ def test_nothing_is_nothing(text):
 
 
 def test_articles_cover_all_blocks():
-    found = scan([dump([None] * 4)], lexicon.load().common)
-    articles = cut_articles(found, lexicon.load())
+    blocks, articles = cut_articles(dump([None] * 4), lexicon.load())
     assert [a.first for a in articles[1:]] == [a.end for a in articles[:-1]]
-    assert (articles[0].first, articles[-1].end) == (0, found.blocks.key.size)
+    assert (articles[0].first, articles[-1].end) == (0, blocks.key.size)

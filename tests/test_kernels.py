@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import twins
@@ -14,8 +17,9 @@ from dedup.match.verify import shingle_sets
 from dedup.sketch import kernels as sketch_kernels
 from dedup.sketch import lsh, minhash
 from dedup.text import kernels as text_kernels
+from dedup.text import utf8
 from dedup.text.arabic import tokens
-from dedup.text.blocks import scan
+from dedup.text.blocks import Blocks, scan, scan_strings, stems, stems_of
 
 pytestmark = [
     pytest.mark.kernels,
@@ -31,8 +35,14 @@ def csr(lists: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     return np.array([t for items in lists for t in items], dtype=np.uint32), pointer
 
 
+def of_record(blocks: Blocks, record: int) -> Blocks:
+    """The places of a record's blocks."""
+    mine = blocks.record == record
+    return blocks._replace(start=blocks.start[mine], end=blocks.end[mine])
+
+
 def public_kernels() -> set[str]:
-    modules = (text_kernels, sketch_kernels, match_kernels)
+    modules = (utf8, text_kernels, sketch_kernels, match_kernels)
     return {
         f"{module.__name__}.{name}"
         for module in modules
@@ -60,26 +70,72 @@ def test_count_newlines(text):
     assert text_kernels.count_newlines(data) == twins.count_newlines(text.encode())
 
 
+# Bytes that are not UTF-8 in every way there is: surrogates, overlong forms, beyond U+10FFFF,
+# characters cut off, continuations by themselves.
+FAULTS = [b"\xed\xa0\x80", b"\xc0\xaf", b"\xe0\x9f\xbf", b"\xf0\x8f\xbf\xbf",
+          b"\xf4\x90\x80\x80", b"\xf5\x80\x80\x80", b"\xd8", b"\xe2\x80", b"\xf0\x9f\x98", b"\x80",
+          b"\xff"]  # fmt: skip
+
+
+@quick
+@given(st.lists(texts.map(str.encode) | st.sampled_from(FAULTS) | st.binary(max_size=4)))
+def test_is_utf8(parts):
+    data = b"".join(parts)
+    assert bool(utf8.is_utf8(np.frombuffer(data, dtype=np.uint8))) == twins.is_utf8(data)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_is_utf8_finds_every_fault(fault):
+    for data in (fault, "سوق".encode() + fault, fault + "سوق".encode()):
+        assert not utf8.is_utf8(np.frombuffer(data, dtype=np.uint8))
+
+
+@quick
+@given(st.lists(texts | st.text('ab\n"\\/\u2028\x08\x0c\r\t😀ا', max_size=80)), st.booleans())
+def test_unescape(parts, ascii_only):
+    strings = [json.dumps(text, ensure_ascii=ascii_only).encode() for text in parts]
+    starts = np.cumsum([0, *map(len, strings)]).astype(np.int64)
+    buf = np.frombuffer(b"".join(strings), dtype=np.uint8)
+    out, at = np.empty_like(buf), np.empty_like(starts)
+    assert utf8.unescape(buf, starts, out, at) == at[-1]
+    got = [bytes(out[a:b]) for a, b in pairwise(at.tolist())]
+    assert got == twins.unescape(strings)
+    found = scan_strings(b"".join(strings), starts, NO_WORDS)
+    assert found.chars == sum(map(len, parts))
+
+
 @quick
 @given(st.lists(texts, max_size=4))
 def test_cut_blocks(parts):
-    blocks = scan(parts, NO_WORDS).blocks
-    got = list(zip(*map(twins.plain, (blocks.record, blocks.start, blocks.end)), strict=True))
-    assert got == twins.cut_blocks(parts)
+    found = scan(parts, NO_WORDS)
+    blocks = found.blocks
+    columns = (blocks.record, blocks.start, blocks.end, found.residue)
+    assert list(zip(*map(twins.plain, columns), strict=True)) == twins.cut_blocks(parts)
+    assert found.chars == sum(map(len, parts))
+
+
+@pytest.mark.parametrize("length", [14, 15, 16, 17, 31, 32, 33, 63, 64, 65])
+@pytest.mark.parametrize("tail", ["", " ", "  \n", "\n\u00a0\n", "\u200f", "»", "\u061c", "\x9c"])
+def test_cut_blocks_at_the_edge_of_a_stride(length, tail):
+    for run in (" " * (length % 3) + "س" * length, "a" * length, " " * length):
+        text = run + tail
+        parts = [text, text + "ب" + text]
+        found = scan(parts, NO_WORDS)
+        columns = (found.blocks.record, found.blocks.start, found.blocks.end, found.residue)
+        assert list(zip(*map(twins.plain, columns), strict=True)) == twins.cut_blocks(parts)
 
 
 @quick
 @given(st.lists(lines, max_size=6))
 def test_fold_blocks(parts):
-    found = scan(parts, NO_WORDS)
-    blocks = found.blocks
+    blocks = scan(parts, NO_WORDS).blocks
     for b in range(blocks.key.size):
         block = parts[blocks.record[b]][blocks.start[b] : blocks.end[b]]
         here = slice(blocks.pointer[b], blocks.pointer[b + 1])
         hashes, key = twins.fold_blocks(block)
         assert twins.plain(blocks.tokens[here]) == hashes, block
         assert int(blocks.key[b]) == key
-        assert twins.plain(found.stems[here]) == [twins.stem_hash(t[:64]) for t in tokens(block)]
+        assert twins.plain(stems([block])[0]) == [twins.stem_hash(t) for t in tokens(block)]
 
 
 @quick
@@ -135,16 +191,16 @@ def test_shape(line, bits):
 @given(texts, st.sets(st.sampled_from(("السوق", "المدينة", "الوزير"))))
 def test_echoes(text, words):
     common = np.unique(np.array([twins.stem_hash(t) for w in words for t in tokens(w)], np.uint32))
-    found = scan([text, text[::-1]], common)
-    blocks = found.blocks
+    parts = [text, text[::-1]]
+    blocks = scan(parts, common).blocks
+    hashes = [h for n, part in enumerate(parts) for h in stems_of(part, of_record(blocks, n))]
     naive = [
-        (
-            int(blocks.record[b]),
-            twins.plain(found.stems[blocks.pointer[b] : blocks.pointer[b + 1]]),
-            twins.is_heading(int(blocks.shape[b]), int(blocks.length()[b])),
-        )
-        for b in range(blocks.key.size)
+        (int(record), twins.plain(words), twins.is_heading(int(shape), words.size))
+        for record, words, shape in zip(blocks.record, hashes, blocks.shape, strict=True)
     ]
+    near = np.empty(blocks.key.size, dtype=np.bool_)
+    text_kernels.near_headings(blocks.record, blocks.pointer, blocks.shape, near)
+    assert near.tolist() == twins.near_headings([(r, heading) for r, _, heading in naive])
     got = zip(*map(twins.plain, (blocks.content, blocks.echo)), strict=True)
     assert list(got) == twins.echoes(naive, set(twins.plain(common)))
 

@@ -12,6 +12,7 @@ LAYERS = [
     "dedup.errors",
     "dedup.config",
     "dedup.records",
+    "dedup.engines",
     "dedup.text",
     "dedup.sketch",
     "dedup.match",
@@ -26,11 +27,12 @@ LAYERS = [
 ]
 # Inside a layer, too, files come in an order.
 INSIDE = {
-    "dedup.text": "kernels arabic blocks lexicon dumps corpus",
+    "dedup.engines": "threads",
+    "dedup.text": "utf8 kernels arabic blocks lexicon dumps corpus",
     "dedup.sketch": "kernels minhash lsh",
     "dedup.match": "kernels verify groups order stories",
     "dedup.judge": "evidence verdicts credits related judge",
-    "dedup.formats": "jsonl text outputs inputs cleaned write",
+    "dedup.formats": "row jsonl text outputs inputs cleaned write",
     "dedup.report": "summary",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ import regex
 
 from dedup.match import kernels as match_kernels
 from dedup.sketch import kernels as sketch_kernels
-from dedup.text import arabic
+from dedup.text import arabic, utf8
 from dedup.text import kernels as text_kernels
 
 M64 = (1 << 64) - 1
@@ -31,12 +32,24 @@ INVISIBLE = regex.compile(
 )
 
 
+def is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def unescape(strings: Sequence[bytes]) -> list[bytes]:
+    return [json.loads(string).encode() for string in strings]
+
+
 def count_newlines(data: bytes) -> int:
     return sum(byte in (10, 13, 0xE2) for byte in data)
 
 
-def cut_blocks(texts: Sequence[str]) -> list[tuple[int, int, int]]:
-    """(text, start, end) of each block."""
+def cut_blocks(texts: Sequence[str]) -> list[tuple[int, int, int, bool]]:
+    """(text, start, end) of each block, and whether an odd line stands before the next one."""
     found = []
     for number, text in enumerate(texts):
         at = 0
@@ -46,7 +59,11 @@ def cut_blocks(texts: Sequence[str]) -> list[tuple[int, int, int]]:
                 end = next(i for i in range(len(line), 0, -1) if not SPACES.match(line[i - 1]))
                 found.append((number, at + start, at + end))
             at += len(line)
-    return found
+    odd = []
+    for here, after in zip(found, [*found[1:], (-1, 0, 0)], strict=False):
+        gap = texts[here[0]][here[2] : after[1]] if here[0] == after[0] else ""
+        odd.append(any(line.strip(" \t\r") for line in gap.split("\n")[1:-1]))
+    return [(*block, flag) for block, flag in zip(found, odd, strict=True)]
 
 
 def token_hash(token: str) -> int:
@@ -61,7 +78,8 @@ def fold_blocks(block: str) -> tuple[list[int], int]:
     hashes = [token_hash(token) for token in arabic.tokens(block)]
     key = 0
     for h in hashes:
-        key = (mix64((key + h) & M64) + 0x9E3779B97F4A7C15) & M64
+        key = ((key + h) * 0xFF51AFD7ED558CCD) & M64
+        key = ((key ^ (key >> 33)) + 0x9E3779B97F4A7C15) & M64
     return [h & M32 for h in hashes], key
 
 
@@ -74,8 +92,10 @@ def stem(token: str) -> str:
 
 
 def stem_hash(token: str) -> int:
-    short = stem(token)
-    return token_hash(short) & M32 | 1 if short else 0
+    packed = 0
+    for char in stem(token):
+        packed = ((packed << 16) ^ ord(char)) & M64
+    return mix64(packed) & M32 | 1 if packed else 0
 
 
 def is_heading(shape: int, length: int) -> bool:
@@ -100,6 +120,17 @@ def ends(block: str) -> set[str]:
         ":": "COLON_END",
     }
     return {names[tail[-1]]} if tail and tail[-1] in names else set()
+
+
+def near_headings(blocks: list[tuple[int, bool]]) -> list[bool]:
+    """For each (record, heading), whether `echoes` looks at it."""
+    near = [heading for _, heading in blocks]
+    for i, (record, heading) in enumerate(blocks):
+        reach = range(i + 1, min(len(blocks), i + 1 + text_kernels.REACH))
+        after = [k for k in reach if blocks[k] == (record, False)][:2] if heading else []
+        for k in after:
+            near[k] = True
+    return near
 
 
 def echoes(blocks: list[tuple[int, list[int], bool]], common: set[int]) -> list[tuple[int, int]]:
@@ -189,10 +220,13 @@ def group(
 
 # Every public kernel and its twin; test_kernels.py fails when one is missing.
 TWINS = {
+    utf8.is_utf8: is_utf8,
+    utf8.unescape: unescape,
     text_kernels.mix64: mix64,
     text_kernels.count_newlines: count_newlines,
     text_kernels.cut_blocks: cut_blocks,
     text_kernels.fold_blocks: fold_blocks,
+    text_kernels.near_headings: near_headings,
     text_kernels.echoes: echoes,
     text_kernels.is_heading: is_heading,
     sketch_kernels.shingle_hash: shingle_hash,

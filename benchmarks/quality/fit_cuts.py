@@ -65,14 +65,14 @@ def examples(articles: list[dict]) -> list[tuple[tuple[float, ...], bool]]:
         lines += [" ".join(article["title"].split()), *body]
         headline += [True, *[False] * len(body)]
     words = lexicon.load()
-    found = scan(["\n".join(lines)], words.common)
-    blocks = found.blocks
+    text = "\n".join(lines)
+    blocks = scan([text], words.common).blocks
     length = blocks.length()
     heading = blocks.headings() & (words.begins(blocks, "prose") == 0)
     prose = np.flatnonzero(~heading & (length >= LEAD_TOKENS))
     if blocks.key.size != len(lines) or prose.size < WINDOW:
         return []
-    bags = Bags(found, prose)
+    bags = Bags(text, blocks, prose)
     out = []
     for b in np.flatnonzero(
         heading[:-1] & ~heading[1:] & (length[:-1] >= HEADLINE_TOKENS)

@@ -8,8 +8,9 @@ from typing import Any
 
 import orjson
 
-from dedup.formats.jsonl import with_struct, with_text
-from dedup.records import Record, Removal
+from dedup.formats.row import Row
+from dedup.judge.verdicts import Reason
+from dedup.records import Removal
 
 # A line that shows nothing yet holds something: what an embedded widget leaves behind.
 _INVISIBLE = re.compile(
@@ -62,52 +63,48 @@ def cut(text: str, removals: Sequence[Removal]) -> str:
     return "".join(parts)
 
 
-def removal_lines(record: Record, removals: Sequence[Removal]) -> Iterator[int]:
+def removal_lines(row: Row, removals: Sequence[Removal]) -> Iterator[int]:
     """The 1-based line of the input file that each removal begins on.
 
     White space that begins behind a block that stays counts from the first line it takes whole.
     """
     line, at = 0, 0
     for removal in removals:
-        if not record.lines:
-            yield record.line
+        if not row.lines:
+            yield row.line
             continue
-        line += record.text.count("\n", at, removal.start)
+        line += row.text.count("\n", at, removal.start)
         at = removal.start
-        inside = at > 0 and record.text[at - 1] != "\n"
-        whole = line + (inside and "\n" in record.text[at : removal.end])
-        yield record.lines[whole] if whole < len(record.lines) else record.lines[-1] + 1
+        inside = at > 0 and row.text[at - 1] != "\n"
+        whole = line + (inside and "\n" in row.text[at : removal.end])
+        yield row.lines[whole] if whole < len(row.lines) else row.lines[-1] + 1
 
 
 def removal_row(
-    record: Record,
-    removal: Removal,
-    line: int,
-    similarity: float | None,
-    match: tuple[str, int, int] | None,
-    evidence: dict[str, Any],
+    id_: str, source: str, line: int, text: str, removal: Removal, reason: Reason
 ) -> bytes:
     """One line of OUT.removed.jsonl."""
+    match = reason.match
     return orjson.dumps(
         {
-            "id": record.id,
-            "source": record.source,
+            "id": id_,
+            "source": source,
             "line": line,
             "start": removal.start,
             "end": removal.end,
-            "text": record.text[removal.start : removal.end],
+            "text": text[removal.start : removal.end],
             "kind": removal.kind,
-            "similarity": similarity,
-            "match": match and {"id": match[0], "start": match[1], "end": match[2]},
-            "evidence": evidence,
+            "similarity": reason.similarity,
+            "match": match and {"id": match.id, "start": match.start, "end": match.end},
+            "evidence": reason.evidence,
         },
         option=orjson.OPT_APPEND_NEWLINE,
     )
 
 
-def record_row(record: Record, removals: Sequence[Removal], struct: dict[str, Any]) -> bytes:
+def record_row(row: Row, removals: Sequence[Removal], struct: dict[str, Any]) -> bytes:
     """One line of OUT.jsonl or OUT.dropped.jsonl."""
     added = orjson.dumps(struct)
-    if not removals and not record.lines:
-        return with_struct(record, added)
-    return with_text(record, cut(record.text, removals), added)
+    if not removals and not row.lines:
+        return row.with_struct(added)
+    return row.with_text(cut(row.text, removals), added)

@@ -19,17 +19,19 @@ import orjson
 
 from dedup.config import Config
 from dedup.errors import InputError, RecordError
-from dedup.formats import jsonl, text
-from dedup.formats.jsonl import CUT_OFF, Fields
+from dedup.formats.jsonl import BOM, CUT_OFF, Fields, JsonLines
 from dedup.formats.outputs import SIDE
-from dedup.records import Record, Rejected
+from dedup.formats.row import Row
+from dedup.formats.text import TextDump
+from dedup.records import Batch, Rejected
 
-Reader: TypeAlias = Callable[[Iterator[bytes], str, Config, Fields], Iterator[Record | Rejected]]
-READERS: dict[str, Reader] = {
-    ".jsonl": jsonl.read,
-    ".ndjson": jsonl.read,
-    ".txt": text.read,
+Reader: TypeAlias = "JsonLines | TextDump"
+READERS: dict[str, type[Reader]] = {
+    ".jsonl": JsonLines,
+    ".ndjson": JsonLines,
+    ".txt": TextDump,
 }
+CHUNK = 1 << 22  # bytes read at once; a batch is made of so much
 PACKED = (".gz", ".zst")
 KNOWN = f"{', '.join(READERS)} (plain, {', '.join(PACKED)})"
 
@@ -41,13 +43,13 @@ class Input:
     Attributes:
         name: as the user named it; "stdin" for standard input.
         open: gives its bytes from the start.
-        reader: makes records of its lines.
+        kind: makes records of its lines.
         size: bytes on disk, 0 if unknown.
     """
 
     name: str
     open: Callable[[], IO[bytes]]
-    reader: Reader
+    kind: type[Reader]
     size: int = 0
     path: Path | None = None
 
@@ -67,13 +69,14 @@ class Inputs:
     config: Config
     fields: Fields = field(default_factory=Fields)
     empty: list[str] = field(default_factory=list)
+    _readers: list[Reader] = field(default_factory=list)
 
     @property
     def size(self) -> int:
         """Bytes on disk."""
         return sum(item.size for item in self.inputs)
 
-    def read(self, progress: Callable[[int], None] | None = None) -> Iterator[Record | Rejected]:
+    def batches(self, progress: Callable[[int], None] | None = None) -> Iterator[Batch | Rejected]:
         """All records and all lines that are none, in order.
 
         Args:
@@ -85,16 +88,31 @@ class Inputs:
         """
         self.fields.clear()
         self.empty.clear()
-        for item in self.inputs:
+        self._readers = [item.kind(item.name, self.config) for item in self.inputs]
+        for item, reader in zip(self.inputs, self._readers, strict=True):
             records = 0
             with _reading(item), item.open() as file:
-                for row in item.reader(_lines(file, progress), item.name, self.config, self.fields):
-                    if isinstance(row, Rejected) and self.config.on_error == "fail":
-                        raise RecordError(row.file, row.line, row.rule)
-                    records += isinstance(row, Record)
-                    yield row
+                for found in reader.batches(_chunks(file, progress), self.fields):
+                    if isinstance(found, Batch):
+                        records += len(found.ids)
+                    elif self.config.on_error == "fail":
+                        raise RecordError(found.file, found.line, found.rule)
+                    yield found
             if not records:
                 self.empty.append(item.name)
+
+    def rows(self, progress: Callable[[int], None] | None = None) -> Iterator[Row]:
+        """All records once more, in the same order, as rows to write.
+
+        Args:
+            progress: told the number of bytes read since the last call.
+
+        Raises:
+            InputError: an input cannot be read.
+        """
+        for item, reader in zip(self.inputs, self._readers, strict=True):
+            with _reading(item), item.open() as file:
+                yield from reader.rows(_chunks(file, progress))
 
 
 class _reading:
@@ -123,19 +141,19 @@ class _reading:
             )
 
 
-def _lines(file: IO[bytes], progress: Callable[[int], None] | None) -> Iterator[bytes]:
-    """Lines by \\n alone."""
-    if progress is None:
-        yield from file
-        return
-    seen = 0
-    for line in file:
-        yield line
-        seen += len(line)
-        if seen > 1 << 20:
-            progress(seen)
-            seen = 0
-    progress(seen)
+def _chunks(file: IO[bytes], progress: Callable[[int], None] | None) -> Iterator[bytes]:
+    """The bytes of a file in pieces that end where a line ends."""
+    rest: list[bytes] = []
+    while data := file.read(CHUNK):
+        if progress is not None:
+            progress(len(data))
+        cut = data.rfind(b"\n") + 1
+        if cut:
+            yield b"".join((*rest, memoryview(data)[:cut]))
+            rest = []
+        rest.append(data[cut:])
+    if last := b"".join(rest):
+        yield last
 
 
 def open_inputs(
@@ -167,7 +185,7 @@ def open_inputs(
 
 def _from_rows(rows: list[Mapping[str, Any]]) -> Input:
     data = b"".join(_as_line(row, number) for number, row in enumerate(rows, 1))
-    return Input("records", lambda: io.BytesIO(data), jsonl.read, len(data))
+    return Input("records", lambda: io.BytesIO(data), JsonLines, len(data))
 
 
 def _as_line(row: Mapping[str, Any], number: int) -> bytes:
@@ -230,7 +248,8 @@ def _file(path: Path) -> Input:
 def _open(path: Path) -> IO[bytes]:
     packing = path.suffix.lower()
     if packing == ".gz":
-        return io.BufferedReader(_Torn(gzip.open(path, "rb"), (EOFError, zlib.error)))
+        packed = gzip.open(path, "rb")  # noqa: SIM115 - closed by its reader
+        return io.BufferedReader(_Torn(packed, packed.read1, (EOFError, zlib.error)))
     if packing == ".zst":
         try:
             import zstandard  # noqa: PLC0415 - optional
@@ -239,7 +258,7 @@ def _open(path: Path) -> IO[bytes]:
                 f"{path}: reading .zst needs zstandard; try: pip install 'newsdedup[zstd]'"
             ) from error
         zst = _Zst(path.open("rb"), zstandard.ZstdDecompressor())
-        return io.BufferedReader(_Torn(zst, (EOFError, zstandard.ZstdError)))
+        return io.BufferedReader(_Torn(zst, zst.read, (EOFError, zstandard.ZstdError)))
     return path.open("rb")
 
 
@@ -282,8 +301,11 @@ class _Torn(io.RawIOBase):
 
     MARK = b"\n" + CUT_OFF
 
-    def __init__(self, inner: Any, errors: tuple[type[Exception], ...]) -> None:
+    def __init__(
+        self, inner: Any, read: Callable[[int], bytes], errors: tuple[type[Exception], ...]
+    ) -> None:
         self._inner = inner
+        self._read = read  # gives what there is at once, so that nothing whole is lost
         self._errors = errors
         self._rest = b""
         self._ended = False
@@ -294,7 +316,7 @@ class _Torn(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         if not self._rest and not self._ended:
             try:
-                self._rest = self._inner.read(len(buffer))
+                self._rest = self._read(1 << 16)
                 self._ended = not self._rest
             except self._errors:
                 self._rest, self._ended = self.MARK, True
@@ -316,13 +338,13 @@ def _standard_input() -> Input:
         spool.write(chunk)
     size = spool.tell()
     spool.seek(0)
-    start = spool.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
+    start = spool.read(4096).removeprefix(BOM).lstrip()
 
     def again() -> IO[bytes]:
         spool.seek(0)
         return _Unclosed(spool)
 
-    return Input("stdin", again, jsonl.read if start[:1] == b"{" else text.read, size)
+    return Input("stdin", again, JsonLines if start[:1] == b"{" else TextDump, size)
 
 
 class _Unclosed(io.BufferedReader):

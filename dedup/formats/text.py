@@ -2,51 +2,107 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import PurePath
+from typing import NamedTuple
 
 import numpy as np
 import orjson
 
 from dedup.config import Config
 from dedup.formats.jsonl import CUT_OFF, TORN, Fields, not_utf8
-from dedup.records import Record, Rejected
+from dedup.formats.row import Row
+from dedup.records import Batch, Rejected
 from dedup.text import lexicon
-from dedup.text.blocks import scan
 from dedup.text.dumps import cut_articles
 
 
-def read(
-    lines: Iterator[bytes], name: str, config: Config, fields: Fields
-) -> Iterator[Record | Rejected]:
-    """The articles of a dump. Lines that are not UTF-8 are set aside."""
-    kept: list[str] = []
-    numbers: list[int] = []
-    rejected: list[Rejected] = []
-    for number, line in enumerate(lines, 1):
-        try:
-            if line == CUT_OFF:
-                rejected.append(Rejected(name, number, TORN, line))
+class _Article(NamedTuple):
+    text: str
+    title: str
+    byline: str
+    head: tuple[str, ...]
+    line: int
+    lines: tuple[int, ...]
+
+
+class TextDump:
+    """One raw dump: first its articles as a batch, then their rows.
+
+    Args:
+        name: as the user named it.
+        config: unused; a dump has no fields.
+    """
+
+    def __init__(self, name: str, config: Config) -> None:
+        self._name = name
+        self._base = PurePath(name).name
+
+    def batches(self, chunks: Iterator[bytes], fields: Fields) -> Iterator[Batch | Rejected]:
+        """The articles of a dump. Lines that are not UTF-8 are set aside."""
+        lines, numbers, rejected = self._lines(chunks)
+        yield from rejected
+        articles = list(_articles(lines, numbers))
+        if not articles:
+            return
+        texts = [article.text.encode() for article in articles]
+        nothing = [""] * len(articles)
+        yield Batch(
+            text=b"".join(texts),
+            starts=np.cumsum([0, *map(len, texts)], dtype=np.int64),
+            quoted=False,
+            ids=[f"{self._base}#{n}" for n in range(1, len(articles) + 1)],
+            sources=[self._base] * len(articles),
+            titles=[article.title for article in articles],
+            abstracts=nothing,
+            dates=nothing,
+            heads=[article.head for article in articles],
+            dump=self._name,
+        )
+
+    def rows(self, chunks: Iterator[bytes]) -> Iterator[Row]:
+        """The articles as JSON lines, their texts still to be filled in."""
+        lines, numbers, _ = self._lines(chunks)
+        for n, article in enumerate(_articles(lines, numbers), 1):
+            raw = {
+                "id": f"{self._base}#{n}",
+                "title": article.title,
+                "byline": article.byline,
+                "text": "",
+                "source": self._base,
+                "line": article.line,
+            }
+            yield Row(
+                self._name, article.line, orjson.dumps(raw), "text",
+                lines=article.lines, text=article.text,
+            )  # fmt: skip
+
+    def _lines(self, chunks: Iterator[bytes]) -> tuple[list[str], list[int], list[Rejected]]:
+        """The lines, their numbers, and those that are set aside."""
+        kept: list[str] = []
+        numbers: list[int] = []
+        rejected: list[Rejected] = []
+        for number, line in enumerate(io.BytesIO(b"".join(chunks)), 1):
+            try:
+                if line == CUT_OFF:
+                    rejected.append(Rejected(self._name, number, TORN, line))
+                    continue
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as wrong:
+                rejected.append(Rejected(self._name, number, not_utf8(wrong), line))
                 continue
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as wrong:
-            rejected.append(Rejected(name, number, not_utf8(wrong), line))
-            continue
-        kept.append(text)
-        numbers.append(number)
-    yield from rejected
-    yield from _articles("".join(kept), kept, numbers, name)
+            kept.append(text)
+            numbers.append(number)
+        return kept, numbers, rejected
 
 
-def _articles(text: str, lines: list[str], numbers: list[int], name: str) -> Iterator[Record]:
-    words = lexicon.load()
-    found = scan([text], words.common)
-    blocks = found.blocks
-    articles = cut_articles(found, words)
+def _articles(lines: list[str], numbers: list[int]) -> Iterator[_Article]:
+    text = "".join(lines)
+    blocks, articles = cut_articles(text, lexicon.load())
     # An article reaches from its headline to the next one; the first from the very beginning.
     starts = [0, *(int(blocks.start[article.first]) for article in articles[1:]), len(text)]
     line_ends = np.cumsum([len(line) for line in lines])
-    base = PurePath(name).name
     for n, article in enumerate(articles):
         begin, end = starts[n], starts[n + 1]
         title, byline = (
@@ -56,15 +112,11 @@ def _articles(text: str, lines: list[str], numbers: list[int], name: str) -> Ite
         first, last, head = np.searchsorted(
             line_ends, (begin, end - 1, blocks.start[article.first]), side="right"
         ).tolist()
-        fields = {"id": f"{base}#{n + 1}", "title": title, "byline": byline, "text": ""}
-        yield Record(
-            id=fields["id"],
-            file=name,
-            line=numbers[head],
-            source=base,
+        yield _Article(
             text=text[begin:end],
             title=title,
+            byline=byline,
             head=("title",) * (article.title >= 0) + ("byline",) * (article.byline >= 0),
-            raw=orjson.dumps({**fields, "source": base, "line": numbers[head]}),
+            line=numbers[head],
             lines=tuple(numbers[first : last + 1]),
         )

@@ -3,129 +3,125 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from dedup.config import Config
 from dedup.formats import cleaned
+from dedup.formats.row import Row
 from dedup.judge.evidence import Evidence
-from dedup.judge.verdicts import KEPT, NAMES, Verdicts
-from dedup.records import I64, Counts, Record, Removal
+from dedup.judge.verdicts import KEPT, RULES, Reason, Verdicts
+from dedup.records import I64, Counts, Removal
 from dedup.text.corpus import Corpus
 
+Put: TypeAlias = Callable[[str, list[bytes]], None]
+"""Takes "clean", "removed", "dropped" or "rejected", and lines."""
 
-class Writer:
-    """Turns verdicts into lines of JSON.
+TOGETHER = 500  # records whose lines are handed on at once
+_BLANK = Reason({"rule": "white-space"}, None, None)
+_KIND = ["", *(rule.kind for rule in RULES.values())]
+
+
+def write(
+    corpus: Corpus,
+    stories: I64,
+    evidence: Evidence,
+    verdicts: Verdicts,
+    rows: Iterable[Row],
+    config: Config,
+    counts: Counts,
+    put: Put,
+) -> None:
+    """Write every record and its removals.
 
     Args:
         corpus: all records.
         stories: int64[records]; the leading record of each record's story.
         evidence: of all blocks.
         verdicts: on all blocks.
+        rows: the records, in the order that the corpus was built in.
         config: `keep_empty`.
         counts: counted into.
+        put: takes the lines.
     """
+    _count(corpus, stories, verdicts, counts)
+    gone = (verdicts.rule != KEPT) | (corpus.residue != 0)
+    touched = np.zeros(corpus.records, dtype=np.bool_)
+    touched[corpus.record_of()[gone]] = True
+    structs = _structs(corpus, stories)
+    reasons = verdicts.reasons(corpus, evidence)
+    lines: dict[str, list[bytes]] = {"clean": [], "removed": [], "dropped": []}
+    for number, row in enumerate(rows):
+        if number % TOGETHER == 0:
+            _hand_on(lines, put)
+        struct = next(structs)
+        removals = _removals(corpus, verdicts, number, row.text) if touched[number] else []
+        if removals:
+            source = corpus.sources[corpus.source[number]]
+            lines["removed"] += _removal_rows(corpus.ids[number], source, row, removals, reasons)
+            struct["kept"] -= sum(removal.block >= 0 for removal in removals)
+            struct["removed"] = len(removals)
+            for removal in removals:
+                counts.kinds[removal.kind] += 1
+                counts.removed_chars[removal.kind] += removal.end - removal.start
+        if struct["kept"] == 0 and not config.keep_empty:
+            counts.dropped += 1
+            struct |= {"file": row.file, "line": row.line, "position": number}
+            lines["dropped"].append(cleaned.record_row(row, removals, struct))
+        else:
+            counts.cleaned += bool(removals)
+            lines["clean"].append(cleaned.record_row(row, removals, struct))
+    _hand_on(lines, put)
 
-    def __init__(
-        self,
-        corpus: Corpus,
-        stories: I64,
-        evidence: Evidence,
-        verdicts: Verdicts,
-        config: Config,
-        counts: Counts,
-    ) -> None:
-        self._corpus = corpus
-        self._stories = stories
-        self._story_size = np.bincount(stories, minlength=corpus.records)
-        self._evidence = evidence
-        self._verdicts = verdicts
-        self._config = config
-        self._counts = counts
-        gone = (verdicts.rule != KEPT) | (corpus.residue != 0)
-        self._touched = np.zeros(corpus.records, dtype=np.bool_)
-        self._touched[corpus.record_of()[gone]] = True
-        counts.blocks = corpus.n
-        counts.stories = int((self._story_size > 1).sum())
-        counts.retold = corpus.records - int((self._story_size > 0).sum())
-        for name, number in zip(corpus.sources, range(len(corpus.sources)), strict=True):
-            mine = corpus.source[corpus.record_of()] == number
-            lost = mine & (verdicts.rule != KEPT)
-            counts.sources[name] = [int(mine.sum()), int(lost.sum())]
 
-    def write(self, records: Iterable[Record], put: Callable[[str, bytes], None]) -> None:
-        """Write every record and its removals.
+def _hand_on(lines: dict[str, list[bytes]], put: Put) -> None:
+    for name in [name for name in lines if lines[name]]:
+        put(name, lines[name])
+        lines[name] = []
 
-        Args:
-            records: the same records in the same order as the corpus was built from.
-            put: takes "clean", "removed" or "dropped", and a line.
-        """
-        for number, record in enumerate(records):
-            removals = self._removals(number, record) if self._touched[number] else []
-            self._count(record, removals)
-            blocks = int(self._corpus.first[number + 1] - self._corpus.first[number])
-            kept = blocks - sum(removal.block >= 0 for removal in removals)
-            struct = self._struct(number, kept, len(removals))
-            if kept == 0 and not self._config.keep_empty:
-                self._counts.dropped += 1
-                struct |= {"file": record.file, "line": record.line, "position": number}
-                put("dropped", cleaned.record_row(record, removals, struct))
-            else:
-                self._counts.cleaned += bool(removals)
-                put("clean", cleaned.record_row(record, removals, struct))
-            for row in self._rows(record, removals):
-                put("removed", row)
 
-    def _struct(self, number: int, kept: int, removed: int) -> dict[str, Any]:
-        leader = int(self._stories[number])
-        story = self._corpus.ids[leader]
-        return {
-            "kept": kept,
-            "removed": removed,
-            "story": story,
-            "story_size": int(self._story_size[leader]),
-            "duplicate_of": story if leader != number else None,
-        }
+def _structs(corpus: Corpus, stories: I64) -> Iterator[dict[str, Any]]:
+    """The struct that each record gets while nothing is removed from it."""
+    size = np.bincount(stories, minlength=corpus.records)
+    blocks = np.diff(corpus.first)
+    for at in range(0, corpus.records, TOGETHER):
+        part = slice(at, at + TOGETHER)
+        columns = (blocks[part].tolist(), stories[part].tolist(), size[stories[part]].tolist())
+        for number, (kept, leader, told) in enumerate(zip(*columns, strict=True), at):
+            story = corpus.ids[leader]
+            yield {
+                "kept": kept,
+                "removed": 0,
+                "story": story,
+                "story_size": told,
+                "duplicate_of": story if leader != number else None,
+            }
 
-    def _removals(self, number: int, record: Record) -> list[Removal]:
-        blocks = self._corpus.blocks
-        first, end = int(self._corpus.first[number]), int(self._corpus.first[number + 1])
-        places = list(
-            zip(blocks.start[first:end].tolist(), blocks.end[first:end].tolist(), strict=True)
-        )
-        kinds = [NAMES[rule][1] if rule else "" for rule in self._verdicts.rule[first:end].tolist()]
-        return cleaned.spans(record.text, places, kinds, first)
 
-    def _rows(self, record: Record, removals: list[Removal]) -> Iterator[bytes]:
-        if not removals:
-            return
-        lines = cleaned.removal_lines(record, removals)
-        for removal, line in zip(removals, lines, strict=True):
-            block, similarity, match = removal.block, None, None
-            evidence: dict[str, Any] = {"rule": "white-space"}
-            if block >= 0:
-                evidence = self._verdicts.evidence(block, self._corpus, self._evidence)
-                other = int(self._verdicts.match[block])
-                if other >= 0:
-                    similarity = float(self._verdicts.similarity[block])
-                    match = self._place(other)
-            yield cleaned.removal_row(record, removal, line, similarity, match, evidence)
+def _removals(corpus: Corpus, verdicts: Verdicts, number: int, text: str) -> list[Removal]:
+    first, end = int(corpus.first[number]), int(corpus.first[number + 1])
+    starts, ends = (c[first:end].tolist() for c in (corpus.blocks.start, corpus.blocks.end))
+    kinds = [_KIND[rule] for rule in verdicts.rule[first:end].tolist()]
+    return cleaned.spans(text, list(zip(starts, ends, strict=True)), kinds, first)
 
-    def _place(self, block: int) -> tuple[str, int, int]:
-        blocks = self._corpus.blocks
-        record = int(blocks.record[block])
-        return self._corpus.ids[record], int(blocks.start[block]), int(blocks.end[block])
 
-    def _count(self, record: Record, removals: list[Removal]) -> None:
-        counts = self._counts
-        counts.records += 1
-        counts.chars += len(record.text)
-        for removal in removals:
-            counts.kinds[removal.kind] += 1
-            counts.removed_chars[removal.kind] += removal.end - removal.start
-        if record.lines:
-            seen = counts.dumps.setdefault(record.file, [0, 0, 0])
-            seen[0] += 1
-            seen[1] += "title" in record.head
-            seen[2] += "byline" in record.head
+def _removal_rows(
+    id_: str, source: str, row: Row, removals: list[Removal], reasons: Iterator[Reason]
+) -> Iterator[bytes]:
+    for removal, line in zip(removals, cleaned.removal_lines(row, removals), strict=True):
+        reason = next(reasons) if removal.block >= 0 else _BLANK
+        yield cleaned.removal_row(id_, source, line, row.text, removal, reason)
+
+
+def _count(corpus: Corpus, stories: I64, verdicts: Verdicts, counts: Counts) -> None:
+    size = np.bincount(stories, minlength=corpus.records)
+    counts.records, counts.blocks, counts.chars = corpus.records, corpus.n, corpus.chars
+    counts.stories = int((size > 1).sum())
+    counts.retold = corpus.records - int((size > 0).sum())
+    of_source = corpus.source[corpus.record_of()]
+    sources = len(corpus.sources)
+    read = np.bincount(of_source, minlength=sources).tolist()
+    lost = np.bincount(of_source[verdicts.rule != KEPT], minlength=sources).tolist()
+    for name, *both in zip(corpus.sources, read, lost, strict=True):
+        counts.sources[name] = both

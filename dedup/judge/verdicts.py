@@ -2,45 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from dedup.judge.evidence import Evidence
 from dedup.records import F64, I64, U8, Bool
-from dedup.text.corpus import BYLINE, TITLE, Corpus
+from dedup.text.corpus import BYLINE, TITLE, Corpus, Place
 
 KEPT = 0
-RULES: dict[str, tuple[int, str]] = {}
-"""Rule -> (its number, the kind it removes). Numbers are given in order of registration."""
+BATCH = 8192  # removals whose reasons are put together at a time
 
 
-def rule(name: str, kind: str) -> int:
-    """Register a rule: the reason that a removal's evidence names."""
-    RULES[name] = (len(RULES) + 1, kind)
-    return RULES[name][0]
+class Rule(NamedTuple):
+    """A reason that a removal's evidence names.
+
+    Attributes:
+        name: its name.
+        kind: the kind it removes.
+        numbers: what the evidence tells besides.
+    """
+
+    name: str
+    kind: str
+    numbers: tuple[str, ...]
 
 
+RULES: dict[int, Rule] = {}
+"""Number -> rule. Numbers are given in order of registration."""
+
+
+def rule(name: str, kind: str, *numbers: str) -> int:
+    """Register a rule."""
+    RULES[len(RULES) + 1] = Rule(name, kind, numbers)
+    return len(RULES)
+
+
+_SPREAD = ("stories", "of")
+_EDGES = (*_SPREAD, "head", "tail")
+_ECHO = ("stems", "echo")
 HEADLINE = rule("headline", "title")
 CREDIT_CUT = rule("credit-line", "byline")
-CREDIT = rule("credit-template", "byline")
-HEADER = rule("header", "related")
-HEADER_LINK = rule("header-and-link", "related")
-BELOW_HEADER = rule("below-header", "related")
-HEADLINE_OF = rule("headline-of-another", "related")
-REPEATED_LINK = rule("repeated-link", "related")
-LONE_LINK = rule("lone-link", "related")
-TEASER = rule("teaser", "related")
-FOOTER = rule("footer-words", "boilerplate")
-STANDING = rule("standing-line", "boilerplate")
-RULE_LINE = rule("line-without-words", "boilerplate")
-EQUAL = rule("equal", "duplicate")
-NEAR = rule("near", "duplicate")
-PASSAGE = rule("passage", "duplicate")
+CREDIT = rule("credit-template", "byline", *_EDGES)
+HEADER = rule("header", "related", *_SPREAD)
+HEADER_LINK = rule("header-and-link", "related", *_SPREAD, "headline_of")
+BELOW_HEADER = rule("below-header", "related", *_SPREAD, "headline_of")
+HEADLINE_OF = rule("headline-of-another", "related", *_SPREAD, "headline_of")
+REPEATED_LINK = rule("repeated-link", "related", *_SPREAD, *_ECHO, "headline_of")
+LONE_LINK = rule("lone-link", "related", *_SPREAD, *_ECHO)
+TEASER = rule("teaser", "related", *_EDGES, "lead_of")
+FOOTER = rule("footer-words", "boilerplate", *_EDGES)
+STANDING = rule("standing-line", "boilerplate", *_EDGES)
+RULE_LINE = rule("line-without-words", "boilerplate", *_SPREAD)
+EQUAL = rule("equal", "duplicate", *_SPREAD)
+NEAR = rule("near", "duplicate", *_SPREAD)
+PASSAGE = rule("passage", "duplicate", *_SPREAD, "contained")
 
 REPEATS = (EQUAL, NEAR, PASSAGE)
-NAMES = {number: (name, kind) for name, (number, kind) in RULES.items()}
+
+
+class Reason(NamedTuple):
+    """Why a block goes.
+
+    Attributes:
+        evidence: the rule, and its numbers.
+        similarity: to the block it repeats, None if none.
+        match: where that block stands, None if none.
+    """
+
+    evidence: dict[str, Any]
+    similarity: float | None
+    match: Place | None
 
 
 @dataclass(slots=True)
@@ -84,28 +118,39 @@ class Verdicts:
         """bool[n]; what goes as a part of the page, not as a repetition."""
         return np.asarray((self.rule != KEPT) & ~np.isin(self.rule, REPEATS))
 
-    def evidence(self, block: int, corpus: Corpus, evidence: Evidence) -> dict[str, Any]:
-        """Why a block goes, in numbers."""
-        number = int(self.rule[block])
-        row: dict[str, Any] = {"rule": NAMES[number][0]}
-        if number in (HEADLINE, CREDIT_CUT):
-            return row
-        row["stories"] = int(evidence.spread[block])
-        row["of"] = int(evidence.records[block])
-        if number == PASSAGE:
-            row["contained"] = round(float(self.contained[block]), 4)
-        if number in (STANDING, CREDIT, TEASER, FOOTER):
-            row["head"] = round(float(evidence.head[block]), 4)
-            row["tail"] = round(float(evidence.tail[block]), 4)
-        if number in (REPEATED_LINK, LONE_LINK):
-            row["stems"] = int(corpus.blocks.content[block])
-            row["echo"] = int(corpus.blocks.echo[block])
-        if number in (HEADLINE_OF, BELOW_HEADER, REPEATED_LINK, HEADER_LINK):
-            row["headline_of"] = _id(corpus, evidence.title_of[block])
-        if number == TEASER:
-            row["lead_of"] = _id(corpus, evidence.lead_of[block])
-        return row
+    def reasons(self, corpus: Corpus, evidence: Evidence) -> Iterator[Reason]:
+        """Why blocks go, in numbers: one row for each removed block, in order."""
+        gone = np.flatnonzero(self.rule != KEPT)
+        for at in range(0, gone.size, BATCH):
+            which = gone[at : at + BATCH]
+            numbers = {
+                "stories": evidence.spread[which].tolist(),
+                "of": evidence.records[which].tolist(),
+                "head": np.round(evidence.head[which], 4).tolist(),
+                "tail": np.round(evidence.tail[which], 4).tolist(),
+                "stems": corpus.blocks.content[which].tolist(),
+                "echo": corpus.blocks.echo[which].tolist(),
+                "contained": np.round(self.contained[which], 4).tolist(),
+                "headline_of": _ids(corpus, evidence.title_of[which]),
+                "lead_of": _ids(corpus, evidence.lead_of[which]),
+            }
+            match = self.match[which]
+            place = corpus.places(np.maximum(match, 0))
+            for i, (number, similarity, matched) in enumerate(
+                zip(
+                    self.rule[which].tolist(),
+                    self.similarity[which].tolist(),
+                    (match >= 0).tolist(),
+                    strict=True,
+                )
+            ):
+                rule = RULES[number]
+                yield Reason(
+                    {"rule": rule.name, **{name: numbers[name][i] for name in rule.numbers}},
+                    similarity if matched else None,
+                    place[i] if matched else None,
+                )
 
 
-def _id(corpus: Corpus, record: np.int64) -> str | None:
-    return corpus.ids[record] if record >= 0 else None
+def _ids(corpus: Corpus, records: I64) -> list[str | None]:
+    return [corpus.ids[record] if record >= 0 else None for record in records.tolist()]

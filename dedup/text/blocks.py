@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from dedup.records import I32, I64, U8, U16, U32, U64
-from dedup.text import kernels
-from dedup.text.arabic import FoldTable, fold, fold_table, sign_table
+from dedup.text import kernels, utf8
+from dedup.text.arabic import fold, fold_table, sign_table
 
 
 class Blocks(NamedTuple):
@@ -60,10 +61,18 @@ class Blocks(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """Blocks and the stems of their tokens (uint32, parallel to `blocks.tokens`)."""
+    """What some texts hold.
+
+    Attributes:
+        blocks: their blocks; `record` counts the texts from 0.
+        residue: uint8[n]; 1 where a line between a block and the next one of its text holds
+            something that shows nothing, such as an embedded widget leaves behind.
+        chars: characters of all texts.
+    """
 
     blocks: Blocks
-    stems: U32
+    residue: U8
+    chars: int
 
 
 def scan(texts: Sequence[str], common: U32) -> Scan:
@@ -72,35 +81,75 @@ def scan(texts: Sequence[str], common: U32) -> Scan:
     Args:
         texts: any strings without lone surrogates.
         common: uint32, sorted; stems of function words, which carry no topic.
-
-    Returns:
-        The blocks; `record` counts the texts from 0.
     """
-    encoded = [text.encode() for text in texts]
-    starts = np.zeros(len(encoded) + 1, dtype=np.int64)
-    np.cumsum([len(text) for text in encoded], out=starts[1:])
-    buf = np.frombuffer(b"".join(encoded), dtype=np.uint8)
-    room = int(kernels.count_newlines(buf)) + len(encoded)
+    return scan_utf8(*_joined(texts), common)
+
+
+def scan_strings(strings: bytes, starts: I64, common: U32) -> Scan:
+    """The same for valid JSON strings, quotes and all, one after the other."""
+    buf = np.frombuffer(strings, dtype=np.uint8)
+    out, out_starts = np.empty(buf.size, dtype=np.uint8), np.empty(starts.size, dtype=np.int64)
+    size = utf8.unescape(buf, starts, out, out_starts)
+    return scan_utf8(out[:size], out_starts, common)
+
+
+def scan_utf8(buf: U8, starts: I64, common: U32) -> Scan:
+    """The same for texts in UTF-8, one after the other."""
+    room = int(kernels.count_newlines(buf)) + starts.size - 1
     record, start, end = (np.empty(room, dtype=np.int32) for _ in range(3))
     byte_start, byte_end = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
-    n = kernels.cut_blocks(buf, starts, sign_table(), record, byte_start, byte_end, start, end)
-    record, start, end = record[:n].copy(), start[:n].copy(), end[:n].copy()
+    residue = np.empty(room, dtype=np.uint8)
+    n, chars = kernels.cut_blocks(
+        buf, starts, sign_table(), record, byte_start, byte_end, start, end, residue
+    )
+    record, start, end, residue = record[:n], start[:n], end[:n], residue[:n]
     byte_start, byte_end = byte_start[:n], byte_end[:n]
+    found = _fold(buf, byte_start, byte_end, stemmed=False)
 
-    table = fold_table()
-    folding = _fold(buf, byte_start, byte_end, table, folded=False)
-    late = np.flatnonzero(folding.shape & kernels.DEFERRED)
-    if late.size:
-        spans = [bytes(buf[byte_start[b] : byte_end[b]]).decode() for b in late]
-        folding = _replace(folding, late, _fold_texts([fold(span) for span in spans], table))
-
+    near = np.empty(n, dtype=np.bool_)
+    kernels.near_headings(record, found.pointer, found.shape, near)
+    stemmed = _fold(buf, byte_start[near], byte_end[near], stemmed=True)
     content, echo = np.empty(n, dtype=np.uint8), np.empty(n, dtype=np.uint8)
-    kernels.echoes(record, folding.pointer, folding.stems, folding.shape, common, content, echo)
-    blocks = Blocks(
-        record, start, end, folding.key, folding.pointer, folding.tokens, folding.shape,
-        folding.lead, content, echo,
+    kernels.echoes(
+        record, found.pointer, found.shape, np.cumsum(near) - 1, stemmed.pointer, stemmed.stems,
+        common, content, echo,
     )  # fmt: skip
-    return Scan(blocks, folding.stems)
+    blocks = Blocks(
+        record, start, end, found.key, found.pointer, found.tokens, found.shape, found.lead,
+        content, echo,
+    )  # fmt: skip
+    return Scan(blocks, residue, int(chars))
+
+
+def stems(texts: Sequence[str]) -> list[U32]:
+    """uint32; hashes of the rough stems of each text's tokens, 0 for tokens too short."""
+    buf, starts = _joined(texts)
+    found = _fold(buf, starts[:-1], starts[1:], stemmed=True)
+    return _parts(found.stems, found.pointer)
+
+
+def stems_of(text: str, blocks: Blocks) -> list[U32]:
+    """The stems of each block of a text."""
+    places = zip(blocks.start.tolist(), blocks.end.tolist(), strict=True)
+    return stems([text[start:end] for start, end in places])
+
+
+def token_hashes(texts: Sequence[str]) -> list[U32]:
+    """uint32; hashes of the folded tokens of each text."""
+    buf, starts = _joined(texts)
+    found = _fold(buf, starts[:-1], starts[1:], stemmed=False)
+    return _parts(found.tokens, found.pointer)
+
+
+def _parts(values: U32, pointer: I64) -> list[U32]:
+    return [values[a:b] for a, b in pairwise(pointer.tolist())]
+
+
+def _joined(texts: Sequence[str]) -> tuple[U8, I64]:
+    """Texts as UTF-8, one after the other, and where each begins."""
+    encoded = [text.encode() for text in texts]
+    starts = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+    return np.frombuffer(b"".join(encoded), dtype=np.uint8), starts
 
 
 class _Folding(NamedTuple):
@@ -112,14 +161,26 @@ class _Folding(NamedTuple):
     lead: U8
 
 
-def _fold(buf: U8, start: I64, end: I64, table: FoldTable, folded: bool) -> _Folding:
+def _fold(buf: U8, start: I64, end: I64, stemmed: bool) -> _Folding:
+    """Fold blocks; what the kernel leaves to `fold` is folded by it."""
+    found = _run(buf, start, end, stemmed, folded=False)
+    late = np.flatnonzero(found.shape & kernels.DEFERRED)
+    if not late.size:
+        return found
+    texts = [fold(bytes(buf[start[b] : end[b]]).decode()) for b in late]
+    joined, starts = _joined(texts)
+    return _replace(found, late, _run(joined, starts[:-1], starts[1:], stemmed, folded=True))
+
+
+def _run(buf: U8, start: I64, end: I64, stemmed: bool, folded: bool) -> _Folding:
     n = start.size
     # A token takes two bytes at least, its separator included; an expansion takes three bytes
     # for four tokens at most.
     room = int((end - start).sum()) * 4 // 3 + n + 1
-    tokens, stems = np.empty(room, dtype=np.uint32), np.empty(room, dtype=np.uint32)
+    tokens, stems = (np.empty(size, dtype=np.uint32) for size in (room, room if stemmed else 0))
     pointer, key = np.empty(n + 1, dtype=np.int64), np.empty(n, dtype=np.uint64)
     shape, lead = np.empty(n, dtype=np.uint16), np.empty(n, dtype=np.uint8)
+    table = fold_table()
     total = kernels.fold_blocks(
         buf,
         start,
@@ -128,7 +189,7 @@ def _fold(buf: U8, start: I64, end: I64, table: FoldTable, folded: bool) -> _Fol
         table.extra,
         sign_table(),
         folded,
-        np.empty(64, dtype=np.int32),
+        np.empty(kernels.WORD, dtype=np.int32),
         tokens,
         stems,
         pointer,
@@ -136,14 +197,7 @@ def _fold(buf: U8, start: I64, end: I64, table: FoldTable, folded: bool) -> _Fol
         shape,
         lead,
     )
-    return _Folding(tokens[:total].copy(), stems[:total].copy(), pointer, key, shape, lead)
-
-
-def _fold_texts(texts: list[str], table: FoldTable) -> _Folding:
-    encoded = [text.encode() for text in texts]
-    ends = np.cumsum([len(text) for text in encoded], dtype=np.int64)
-    starts = np.concatenate((np.zeros(1, dtype=np.int64), ends[:-1]))
-    return _fold(np.frombuffer(b"".join(encoded), dtype=np.uint8), starts, ends, table, folded=True)
+    return _Folding(tokens[:total], stems[:total], pointer, key, shape, lead)
 
 
 def _replace(folding: _Folding, which: I64, other: _Folding) -> _Folding:
@@ -151,20 +205,22 @@ def _replace(folding: _Folding, which: I64, other: _Folding) -> _Folding:
     length = np.diff(folding.pointer)
     length[which] = np.diff(other.pointer)
     pointer = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(length)))
-    tokens, stems = np.empty(pointer[-1], dtype=np.uint32), np.empty(pointer[-1], dtype=np.uint32)
     keep = np.ones(length.size, dtype=np.bool_)
     keep[which] = False
-    old = np.repeat(keep, np.diff(folding.pointer))
-    new = np.repeat(keep, length)
-    tokens[new], stems[new] = folding.tokens[old], folding.stems[old]
-    tokens[~new], stems[~new] = other.tokens, other.stems
+    old, new = np.repeat(keep, np.diff(folding.pointer)), np.repeat(keep, length)
+
+    def merged(mine: U32, theirs: U32) -> U32:
+        if not mine.size and not theirs.size:
+            return mine
+        out = np.empty(pointer[-1], dtype=np.uint32)
+        out[new], out[~new] = mine[old], theirs
+        return out
+
     key = folding.key.copy()
     key[which] = other.key
-    return folding._replace(tokens=tokens, stems=stems, pointer=pointer, key=key)
-
-
-def token_hashes(texts: Sequence[str]) -> list[tuple[U32, U32]]:
-    """Token hashes and stems of short texts (words of a lexicon), each folded on its own."""
-    folding = _fold_texts([fold(text) for text in texts], fold_table())
-    bounds = zip(folding.pointer[:-1], folding.pointer[1:], strict=True)
-    return [(folding.tokens[a:b], folding.stems[a:b]) for a, b in bounds]
+    return folding._replace(
+        tokens=merged(folding.tokens, other.tokens),
+        stems=merged(folding.stems, other.stems),
+        pointer=pointer,
+        key=key,
+    )

@@ -8,13 +8,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dedup.records import I32, I64, U8, Record
-from dedup.text.blocks import Blocks, scan
+from dedup.engines.threads import in_order
+from dedup.records import I32, I64, U8, Batch
+from dedup.text.blocks import Blocks, Scan, scan, scan_strings, scan_utf8
 from dedup.text.lexicon import Lexicon
 
-BATCH_CHARS = 2_000_000
 NOTHING, TITLE, BYLINE = 0, 1, 2
 _HEAD = {"title": TITLE, "byline": BYLINE}
+
+
+class Place(NamedTuple):
+    """Where a block stands: its record's id, and characters [start, end) of the original text."""
+
+    id: str
+    start: int
+    end: int
 
 
 class Corpus(NamedTuple):
@@ -26,21 +34,22 @@ class Corpus(NamedTuple):
     Attributes:
         blocks: n blocks of texts, then the headlines, then the abstracts.
         n: blocks that stand in texts.
+        chars: characters of the texts.
         titles: blocks [n, n + titles) are headlines; abstracts follow.
         first: int64[records + 1]; where each record's blocks begin.
         fixed: uint8[n]; NOTHING, or TITLE or BYLINE where a raw dump was cut so.
         phrases: role of the lexicon -> int64[n]; tokens of the longest phrase of that role that a
             block begins with, 0 for none.
-        residue: uint8[n]; 1 where the white space behind a block holds an invisible line, such as
-            an embedded widget leaves behind.
+        residue: uint8[n]; as of `Scan`.
         ids: id of each record.
-        dates: date of each record, sortable, "" if unknown.
+        dates: date of each record as it came, "" if unknown; empty if not wanted.
         source: int32[records]; index into `sources`.
         sources: the outlets, in order of appearance.
     """
 
     blocks: Blocks
     n: int
+    chars: int
     titles: int
     first: I64
     fixed: U8
@@ -60,10 +69,25 @@ class Corpus(NamedTuple):
         """int32[n]; the record of each block that stands in a text."""
         return self.blocks.record[: self.n]
 
+    def places(self, which: I64) -> list[Place]:
+        """Where some blocks stand."""
+        blocks = self.blocks
+        records, starts, ends = (
+            column[which].tolist() for column in (blocks.record, blocks.start, blocks.end)
+        )
+        return [Place(self.ids[r], s, e) for r, s, e in zip(records, starts, ends, strict=True)]
 
-def build(records: Iterable[Record], lexicon: Lexicon) -> Corpus:
-    """Cut and fold the texts of all records, a batch at a time."""
-    parts: list[Blocks] = []
+
+def build(batches: Iterable[Batch], lexicon: Lexicon, workers: int, dated: bool) -> Corpus:
+    """Cut and fold the texts of all records, a batch at a time.
+
+    Args:
+        batches: all records, in order.
+        lexicon: markers and function words.
+        workers: batches in work at a time.
+        dated: whether dates are wanted.
+    """
+    columns = _Columns()
     lines: tuple[list[tuple[int, str]], list[tuple[int, str]]] = ([], [])
     ids: list[str] = []
     dates: list[str] = []
@@ -71,29 +95,40 @@ def build(records: Iterable[Record], lexicon: Lexicon) -> Corpus:
     known: dict[str, int] = {}
     fixed: list[tuple[int, str]] = []
     residue: list[U8] = []
-    for batch in _batches(records):
+    chars = 0
+
+    def scanned(batch: Batch) -> tuple[Batch, Scan]:
+        if batch.quoted:
+            return batch, scan_strings(batch.text, batch.starts, lexicon.common)
+        text = np.frombuffer(batch.text, dtype=np.uint8)
+        return batch, scan_utf8(text, batch.starts, lexicon.common)
+
+    for batch, found in in_order(scanned, batches, workers):
         base = len(ids)
-        blocks = scan([record.text for record in batch], lexicon.common).blocks
-        residue.append(_residue(batch, blocks))
-        parts.append(blocks._replace(record=blocks.record + np.int32(base)))
-        for number, record in enumerate(batch, base):
-            ids.append(record.id)
-            dates.append(record.date)
-            source.append(known.setdefault(record.source, len(known)))
-            if record.title:
-                lines[0].append((number, record.title))
-            if record.abstract:
-                lines[1].append((number, record.abstract))
-            fixed.extend((number, kind) for kind in record.head)
-    n = sum(part.key.size for part in parts)
-    for found in lines:
-        parts.append(_scan_lines(found, lexicon))
-    blocks = concatenate(parts)
+        columns.add(found.blocks, base)
+        residue.append(found.residue)
+        chars += found.chars
+        ids += batch.ids
+        if dated:
+            dates += batch.dates
+        source += [known.setdefault(name, len(known)) for name in batch.sources]
+        for column, texts in zip(lines, (batch.titles, batch.abstracts), strict=True):
+            column += [(number, text) for number, text in enumerate(texts, base) if text]
+        for number, head in enumerate(batch.heads, base):
+            fixed += [(number, kind) for kind in head]
+    n = columns.blocks
+    for column in lines:
+        for part in _scan_lines(column, lexicon):
+            columns.add(part)
+        if column is lines[0]:
+            titles = columns.blocks - n
+    blocks = columns.done()
     first = np.searchsorted(blocks.record[:n], np.arange(len(ids) + 1)).astype(np.int64)
     return Corpus(
         blocks=blocks,
         n=n,
-        titles=parts[-2].key.size,
+        chars=chars,
+        titles=titles,
         first=first,
         fixed=_fixed(fixed, first, n),
         phrases={role: lexicon.begins(blocks, role)[:n] for role in lexicon.phrases},
@@ -105,43 +140,51 @@ def build(records: Iterable[Record], lexicon: Lexicon) -> Corpus:
     )
 
 
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    batch: list[Record] = []
-    size = 0
-    for record in records:
-        batch.append(record)
-        size += len(record.text)
-        if size >= BATCH_CHARS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+class _Columns:
+    """The columns of `Blocks`, growing."""
+
+    def __init__(self) -> None:
+        self.blocks = 0
+        self._tokens = 0
+        self._room = {name: np.empty(0, dtype=kind) for name, kind in _DTYPES.items()}
+
+    def add(self, part: Blocks, base: int | None = None) -> None:
+        """Append blocks, their records numbered from `base`, or for the whole already."""
+        more = part._asdict()
+        if base is not None:
+            more["record"] = part.record + np.int32(base)
+        more["pointer"] = part.pointer[:-1] + self._tokens
+        for name, values in more.items():
+            at = self._tokens if name == "tokens" else self.blocks
+            room = self._room[name]
+            if at + values.size > room.size:
+                room.resize(max(at + values.size, room.size * 5 // 4), refcheck=False)
+            room[at : at + values.size] = values
+        self.blocks += part.key.size
+        self._tokens += part.tokens.size
+
+    def done(self) -> Blocks:
+        """All that was added; nothing can be added any more."""
+        for name, room in self._room.items():
+            room.resize(self._tokens if name == "tokens" else self.blocks, refcheck=False)
+        pointer = np.append(self._room.pop("pointer"), self._tokens)
+        return Blocks(pointer=pointer, **self._room)
 
 
-def _scan_lines(lines: list[tuple[int, str]], lexicon: Lexicon) -> Blocks:
+_DTYPES = {
+    "record": np.int32, "start": np.int32, "end": np.int32, "key": np.uint64, "pointer": np.int64,
+    "tokens": np.uint32, "shape": np.uint16, "lead": np.uint8, "content": np.uint8,
+    "echo": np.uint8,
+}  # fmt: skip
+
+
+def _scan_lines(lines: list[tuple[int, str]], lexicon: Lexicon) -> Iterator[Blocks]:
     """Each line as one block, whatever line ends it holds."""
-    parts = []
     rest = iter(lines)
     while batch := list(islice(rest, 20_000)):
         blocks = scan([" ".join(line.split()) for _, line in batch], lexicon.common).blocks
         record = np.array([number for number, _ in batch], dtype=np.int32)
-        parts.append(blocks._replace(record=record[blocks.record]))
-    return concatenate(parts) if parts else scan([], lexicon.common).blocks
-
-
-def concatenate(parts: list[Blocks]) -> Blocks:
-    """Blocks one after the other; their records must be numbered for the whole already."""
-    offsets = np.cumsum([0, *(part.tokens.size for part in parts)])
-    pointers = [
-        part.pointer[:-1] + offset for part, offset in zip(parts, offsets[:-1], strict=True)
-    ]
-    pointer = np.concatenate([*pointers, offsets[-1:]])
-    joined = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in Blocks._fields
-        if name != "pointer"
-    }
-    return Blocks(pointer=pointer, **joined)
+        yield blocks._replace(record=record[blocks.record])
 
 
 def _fixed(head: list[tuple[int, str]], first: I64, n: int) -> U8:
@@ -151,16 +194,4 @@ def _fixed(head: list[tuple[int, str]], first: I64, n: int) -> U8:
         at = done.get(number, 0)
         out[first[number] + at] = _HEAD[kind]
         done[number] = at + 1
-    return out
-
-
-def _residue(batch: list[Record], blocks: Blocks) -> U8:
-    """Which blocks have an invisible line behind them."""
-    out = np.zeros(blocks.key.size, dtype=np.uint8)
-    next_start = np.append(blocks.start[1:], 0)
-    same = np.append(blocks.record[1:] == blocks.record[:-1], False)
-    # The common case by far is one or two line ends and nothing else.
-    for b in np.flatnonzero(same & (next_start - blocks.end > 2)).tolist():
-        gap = batch[blocks.record[b]].text[blocks.end[b] : next_start[b]]
-        out[b] = any(line.strip(" \t\r") for line in gap.split("\n")[1:-1])
     return out

@@ -16,7 +16,7 @@ import numpy as np
 
 from dedup.records import F64, I64, U32, Bool
 from dedup.text import kernels
-from dedup.text.blocks import Blocks, Scan
+from dedup.text.blocks import Blocks, scan, stems_of
 from dedup.text.lexicon import Lexicon
 
 CREDIT_TOKENS = 8  # a credit line is short
@@ -57,26 +57,26 @@ class Article(NamedTuple):
     score: float
 
 
-def cut_articles(scan: Scan, lexicon: Lexicon) -> list[Article]:
+def cut_articles(text: str, lexicon: Lexicon) -> tuple[Blocks, list[Article]]:
     """Cut a dump into articles.
 
     Args:
-        scan: the whole dump as one text.
+        text: the whole dump.
         lexicon: markers that are neither headlines nor credit lines.
 
     Returns:
-        Articles that cover all blocks, in order; none for a dump without blocks.
+        Its blocks, and articles that cover them all, in order.
     """
-    blocks = scan.blocks
+    blocks = scan([text], lexicon.common).blocks
     n = blocks.key.size
     if n == 0:
-        return []
+        return blocks, []
     heading = blocks.headings() & (lexicon.begins(blocks, "prose") == 0)
     marker, linked = _markers(blocks, heading, lexicon)
     boxed = _after_boxes(heading, marker)
     credits = _credit_lines(blocks, heading, marker, lexicon)
     cuts = {line - 1: (line, support, 0.0) for line, support in credits.items()}
-    for at, score in _cohesion_cuts(scan, heading & ~marker, linked, boxed, sorted(cuts)):
+    for at, score in _cohesion_cuts(text, blocks, heading & ~marker, linked, boxed, sorted(cuts)):
         cuts[at] = (-1, 0, score)
     if 0 not in cuts:
         cuts[0] = (-1, 0, 0.0)
@@ -86,7 +86,7 @@ def cut_articles(scan: Scan, lexicon: Lexicon) -> list[Article]:
         byline, support, score = cuts[at]
         has_title = heading[at] and not marker[at] and end - at > 1
         articles.append(Article(at, end, at if has_title else -1, byline, support, score))
-    return articles
+    return blocks, articles
 
 
 def _markers(blocks: Blocks, heading: Bool, lexicon: Lexicon) -> tuple[Bool, Bool]:
@@ -142,13 +142,13 @@ def _credit_lines(blocks: Blocks, heading: Bool, marker: Bool, lexicon: Lexicon)
 
 
 def _cohesion_cuts(
-    scan: Scan, heading: Bool, linked: Bool, boxed: Bool, known: list[int]
+    text: str, blocks: Blocks, heading: Bool, linked: Bool, boxed: Bool, known: list[int]
 ) -> list[tuple[int, float]]:
     """Headlines that no credit line gives away, with the score of each.
 
     The surest are taken first; they bound the prose that the others are then measured on.
     """
-    blocks, n = scan.blocks, heading.size
+    n = heading.size
     prose = np.flatnonzero(~heading & (blocks.length() >= LEAD_TOKENS))
     possible = [
         b
@@ -157,7 +157,7 @@ def _cohesion_cuts(
     ]
     if not possible or prose.size < 2:
         return []
-    bags = Bags(scan, prose)
+    bags = Bags(text, blocks, prose)
     # Where credit lines are the custom, an article without one is an exception.
     levels = (UNUSUAL,) if len(known) >= CUSTOM else (SURE, LIKELY)
     found: dict[int, float] = {}
@@ -205,16 +205,16 @@ def _once(blocks: Blocks, found: dict[int, float]) -> dict[int, float]:
 class Bags:
     """Weighted bags of stems of a dump's prose."""
 
-    def __init__(self, scan: Scan, prose: I64) -> None:
-        self._scan = scan
+    def __init__(self, text: str, blocks: Blocks, prose: I64) -> None:
+        self._blocks = blocks
+        self._stems_of = stems_of(text, blocks)
         seen = [np.unique(self._stems(b)) for b in prose.tolist()]
         stems, count = np.unique(np.concatenate(seen), return_counts=True)
         self._stems_known = stems
         self._weight: F64 = np.log((1 + prose.size) / (0.5 + count))
 
     def _stems(self, block: int) -> U32:
-        pointer = self._scan.blocks.pointer
-        stems = self._scan.stems[pointer[block] : pointer[block + 1]]
+        stems = self._stems_of[block]
         found: U32 = stems[stems != 0]
         return found
 
@@ -231,7 +231,7 @@ class Bags:
 
     def features(self, heading: int, before: I64, after: I64) -> tuple[float, ...]:
         """What tells a headline from a subheading, in the order of `WEIGHTS`."""
-        blocks = self._scan.blocks
+        blocks = self._blocks
         shape = int(blocks.shape[heading])
         length = int(blocks.pointer[heading + 1] - blocks.pointer[heading])
         return (

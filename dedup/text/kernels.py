@@ -32,10 +32,14 @@ SPACE, INVISIBLE, NEWLINE, CLOSING, DASHES, BULLETS, ENDS = 1, 2, 4, 8, 16, 32, 
 _MIX1 = np.uint64(0xFF51AFD7ED558CCD)  # MurmurHash3's 64-bit finalizer
 _MIX2 = np.uint64(0xC4CEB9FE1A85EC53)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
+STRIDE = 32  # bytes looked at together
+WORD = 16  # letters of a word that its stem is made from
 REACH = 40  # blocks after a heading among which its prose is looked for
 _PRIME = np.uint64(0x100000001B3)  # FNV's 64-bit prime
 _S33 = np.uint64(33)
+_S16 = np.uint64(16)
 _U0 = np.uint64(0)
+_at = np.uint64  # an index that cannot be negative: Numba need not look where it counts from
 
 
 @nb.njit(cache=True, nogil=True)
@@ -51,28 +55,42 @@ def mix64(x: Any) -> Any:
 @nb.njit(cache=True, nogil=True)
 def _point(buf: Any, i: Any) -> Any:
     """The code point at byte i and the byte after it."""
-    c = np.int64(buf[i])
+    c = np.int64(buf[_at(i)])
     if c < 0x80:
         return c, i + 1
     if c < 0xE0:
-        return ((c & 0x1F) << 6) | (np.int64(buf[i + 1]) & 0x3F), i + 2
+        return ((c & 0x1F) << 6) | (np.int64(buf[_at(i + 1)]) & 0x3F), i + 2
     if c < 0xF0:
         return (
             ((c & 0x0F) << 12)
-            | ((np.int64(buf[i + 1]) & 0x3F) << 6)
-            | (np.int64(buf[i + 2]) & 0x3F)
+            | ((np.int64(buf[_at(i + 1)]) & 0x3F) << 6)
+            | (np.int64(buf[_at(i + 2)]) & 0x3F)
         ), i + 3
     return (
         ((c & 0x07) << 18)
-        | ((np.int64(buf[i + 1]) & 0x3F) << 12)
-        | ((np.int64(buf[i + 2]) & 0x3F) << 6)
-        | (np.int64(buf[i + 3]) & 0x3F)
+        | ((np.int64(buf[_at(i + 1)]) & 0x3F) << 12)
+        | ((np.int64(buf[_at(i + 2)]) & 0x3F) << 6)
+        | (np.int64(buf[_at(i + 3)]) & 0x3F)
     ), i + 4
 
 
 @nb.njit(cache=True, nogil=True)
 def _sign(signs: Any, c: Any) -> Any:
     return np.int64(signs[c]) if c < signs.size else 0
+
+
+@nb.njit(cache=True, nogil=True)
+def _plain(buf: Any, i: Any) -> Any:
+    """Characters that begin in a stride of bytes; -1 if it holds more than plain ones.
+
+    Plain are ASCII without controls and U+0600 to U+06FF (without U+061C, which shows nothing).
+    """
+    other, n = False, 0
+    for k in range(STRIDE):
+        c = buf[_at(i + k)]
+        other |= (c < 0x20) | (c == 0x7F) | (c == 0x9C) | ((c > 0xBF) & ((c < 0xD8) | (c > 0xDB)))
+        n += (c < 0x80) | (c > 0xBF)
+    return -1 if other else n
 
 
 @nb.njit(cache=True, nogil=True)
@@ -85,7 +103,8 @@ def cut_blocks(
     byte_end: Any,
     start: Any,
     end: Any,
-) -> int:
+    residue: Any,
+) -> tuple[int, int]:
     """Cut texts into blocks: lines with something visible, white space trimmed.
 
     Args:
@@ -97,37 +116,67 @@ def cut_blocks(
         byte_end: int64 out; where it ends.
         start: int32 out; where it begins in its text, in characters.
         end: int32 out; where it ends.
+        residue: uint8 out; 1 where a line between this block and the next one of its text holds
+            something that shows nothing.
 
     Returns:
-        The number of blocks; it is the outs' length at most when they have room for as many
+        The number of blocks, and of the characters of all texts. The outs have room for as many
         blocks as there are newlines and texts.
     """
-    n = 0
+    n, chars = 0, 0
     for r in range(starts.size - 1):
         i, stop = starts[r], starts[r + 1]
-        char = 0
+        char, begun = 0, n
         first_byte, last_byte, first, last = np.int64(-1), np.int64(0), 0, 0
         visible = False
+        # Of the line up to the next \n: whether a block stands in it, whether it holds a sign
+        # other than blanks; and whether such a line has passed since the last block.
+        taken, odd, passed = True, False, False
+        again = i
         while i < stop:
-            at = i
-            c, i = _point(buf, i)
-            sign = _sign(signs, c)
+            from_, seen = i, -1
+            if i >= again and i + STRIDE <= stop:
+                again = i + STRIDE
+                seen = _plain(buf, i)
+            if seen >= 0:  # nine of ten strides
+                c, sign = 0x21, 0
+                i += STRIDE
+                if buf[_at(i - 1)] >= 0xC0:  # half a letter
+                    i, seen, again = i - 1, seen - 1, i - 1
+            else:
+                c, i = _point(buf, i)
+                seen, sign = 1, _sign(signs, c)
             if sign & SPACE == 0:
-                if first_byte < 0:
-                    first_byte, first = at, char
-                last_byte, last = i, char + 1
-                visible = visible or sign & INVISIBLE == 0
-            ends_line = sign & NEWLINE != 0
-            char += 1
-            if ends_line or i == stop:
-                if visible:
-                    record[n] = r
-                    byte_start[n], byte_end[n] = first_byte, last_byte
-                    start[n], end[n] = first, last
-                    n += 1
-                first_byte = np.int64(-1)
-                visible = False
-    return n
+                ahead, behind = 0, 0
+                while from_ + ahead < i and buf[_at(from_ + ahead)] == 0x20:
+                    ahead += 1
+                if from_ + ahead < i:
+                    while buf[_at(i - 1 - behind)] == 0x20:
+                        behind += 1
+                    if first_byte < 0:
+                        first_byte, first = from_ + ahead, char + ahead
+                    last_byte, last = i - behind, char + seen - behind
+                    visible = visible or sign & INVISIBLE == 0
+            odd = odd or not (c == 0x20 or c == 0x09 or c == 0x0D or c == 0x0A)
+            char += seen
+            if sign & NEWLINE == 0 and i < stop:
+                continue
+            if visible:
+                record[n] = r
+                byte_start[n], byte_end[n] = first_byte, last_byte
+                start[n], end[n] = first, last
+                residue[n] = 0
+                if passed:
+                    residue[n - 1] = 1
+                n += 1
+                taken, passed = True, False
+            if c == 0x0A:
+                passed = passed or (odd and not taken and n > begun)
+                taken, odd = False, False
+            first_byte = np.int64(-1)
+            visible = False
+        chars += char
+    return n, chars
 
 
 @nb.njit(cache=True, nogil=True)
@@ -147,27 +196,34 @@ def _stem(points: Any, n: Any) -> Any:
     Returns 0 for what is too short to mean anything.
     """
     i = 0
-    if n - i >= 5 and (points[i] == 0x648 or points[i] == 0x641):  # waw, fa
+    if n - i >= 5 and (points[_at(i)] == 0x648 or points[_at(i)] == 0x641):  # waw, fa
         i += 1
     if n - i >= 5 and (
-        (points[i] == 0x628 or points[i] == 0x643)  # ba, kaf
-        and points[i + 1] == 0x627
-        and points[i + 2] == 0x644
+        (points[_at(i)] == 0x628 or points[_at(i)] == 0x643)  # ba, kaf
+        and points[_at(i + 1)] == 0x627
+        and points[_at(i + 2)] == 0x644
     ):
         i += 3
     elif n - i >= 5 and (
-        (points[i] == 0x627 and points[i + 1] == 0x644)
-        or (points[i] == 0x644 and points[i + 1] == 0x644)
+        (points[_at(i)] == 0x627 and points[_at(i + 1)] == 0x644)
+        or (points[_at(i)] == 0x644 and points[_at(i + 1)] == 0x644)
     ):
         i += 2
-    elif n - i >= 5 and (points[i] == 0x628 or points[i] == 0x644):  # ba, lam
+    elif n - i >= 5 and (points[_at(i)] == 0x628 or points[_at(i)] == 0x644):  # ba, lam
         i += 1
     if n - i < 3:
         return np.uint32(0)
-    h = _STEP
+    packed = _U0
     for k in range(i, min(n, i + 4)):
-        h = (h ^ np.uint64(points[k])) * _PRIME
-    return np.uint32(mix64(h)) | np.uint32(1)
+        packed = (packed << _S16) ^ np.uint64(points[_at(k)])
+    return np.uint32(mix64(packed)) | np.uint32(1)
+
+
+@nb.njit(cache=True, nogil=True)
+def _chain(whole: Any, token: Any) -> Any:
+    """The hash of some tokens and one more."""
+    whole = (whole + token) * _MIX1
+    return (whole ^ (whole >> _S33)) + _STEP
 
 
 @nb.njit(cache=True, nogil=True)
@@ -197,9 +253,10 @@ def fold_blocks(
         extra: int32; `FoldTable.extra`.
         signs: uint8; `sign_table()`.
         folded: whether `buf` holds folded text already (tokens with spaces between).
-        word: int32[64] scratch.
+        word: int32[WORD] scratch.
         tokens: uint32 out; hashes of the folded tokens, block after block.
-        stems: uint32 out; hashes of their rough stems, 0 for tokens too short.
+        stems: uint32 out; hashes of their rough stems, 0 for tokens too short. Empty when they
+            are not wanted: they cost as much as all the rest.
         pointer: int64[n + 1] out; where each block's tokens begin.
         key: uint64[n] out; hash of the whole folded block, 0 for a block without tokens.
         shape: uint16[n] out; the bits above.
@@ -210,6 +267,7 @@ def fold_blocks(
         The number of tokens.
     """
     total = 0
+    stemmed = stems.size > 0
     for b in range(byte_start.size):
         pointer[b] = total
         i, stop = byte_start[b], byte_end[b]
@@ -224,21 +282,42 @@ def fold_blocks(
         is_number = False
         while i <= stop:
             if length > 0 and not folded:
-                # Within a word, Arabic letters need nothing of what follows below: this inner
-                # loop takes four of five characters, and halves the time.
-                while i + 1 < stop and 0xD8 <= buf[i] <= 0xDB:
-                    c = ((np.int64(buf[i]) & 0x1F) << 6) | (np.int64(buf[i + 1]) & 0x3F)
-                    a = np.int64(action[c])
-                    if a >= 32:
-                        if length < 64:
-                            word[length] = a
-                        h = (h ^ np.uint64(a)) * _PRIME
-                        length += 1
-                        is_number = is_number and a <= 57
-                        before, last, previous = c, c, c
-                    elif a != 1:
+                # Arabic letters within a word, and a space before the next one, need nothing of
+                # what follows below: this inner loop takes nine of ten characters.
+                while i + 2 < stop:
+                    x = np.int64(buf[_at(i)])
+                    if 0xD8 <= x <= 0xDB:
+                        c = ((x & 0x1F) << 6) | (np.int64(buf[_at(i + 1)]) & 0x3F)
+                        a = np.int64(action[_at(c)])
+                        if a >= 32:
+                            if stemmed and length < WORD:
+                                word[_at(length)] = a
+                            h = (h ^ np.uint64(a)) * _PRIME
+                            length += 1
+                            is_number = is_number and a <= 57
+                        elif a != 1:
+                            break
+                        else:
+                            c = last
+                        i += 2
+                    elif x == 0x20 and 0xD8 <= buf[_at(i + 1)] <= 0xDB:
+                        x = np.int64(buf[_at(i + 1)])
+                        c = ((x & 0x1F) << 6) | (np.int64(buf[_at(i + 2)]) & 0x3F)
+                        a = np.int64(action[_at(c)])
+                        if a < 32:
+                            break
+                        token = mix64(h)
+                        tokens[_at(total)] = np.uint32(token)
+                        if stemmed:
+                            stems[_at(total)] = _stem(word, min(length, WORD))
+                        whole = _chain(whole, token)
+                        total += 1
+                        word[0] = a
+                        h, length = (_STEP ^ np.uint64(a)) * _PRIME, 1
+                        i += 3
+                    else:
                         break
-                    i += 2
+                    before, last, previous = c, c, c
             if i < stop:
                 c, i = _point(buf, i)
             else:
@@ -269,7 +348,7 @@ def fold_blocks(
                         pending_stop, pending_dots, pending_colon = False, False, False
                         if total == begun and a == 0x648 and not folded:
                             bits |= WAW
-                    if length < 64:
+                    if stemmed and length < WORD:
                         word[length] = a
                     h = (h ^ np.uint64(a)) * _PRIME
                     length += 1
@@ -279,8 +358,9 @@ def fold_blocks(
                         bits |= NUMBERED
                     token = mix64(h)
                     tokens[total] = np.uint32(token)
-                    stems[total] = _stem(word, min(length, 64))
-                    whole = mix64(whole + token) + _STEP
+                    if stemmed:
+                        stems[total] = _stem(word, min(length, WORD))
+                    whole = _chain(whole, token)
                     total += 1
                     h, length = _STEP, 0
                 if k <= 0:
@@ -338,9 +418,47 @@ def fold_blocks(
 
 
 @nb.njit(cache=True, nogil=True)
+def near_headings(record: Any, pointer: Any, shape: Any, near: Any) -> None:
+    """Mark headings, and the two blocks of prose after each: what `echoes` looks at.
+
+    Args:
+        record: int32[n]; the record of each block, ascending.
+        pointer: int64[n + 1]; where each block's tokens begin.
+        shape: uint16[n]; shape bits.
+        near: bool[n] out.
+    """
+    n = record.size
+    for b in range(n):
+        near[b] = False
+    for b in range(n):
+        if is_heading(shape[b], pointer[b + 1] - pointer[b]):
+            near[b] = True
+            for k in _prose_after(record, pointer, shape, b):
+                if k < n:
+                    near[k] = True
+
+
+@nb.njit(cache=True, nogil=True)
+def _prose_after(record: Any, pointer: Any, shape: Any, b: Any) -> Any:
+    """The next two blocks of a block's record that are no headings; n for none."""
+    n = record.size
+    first, second = n, n
+    k = b + 1
+    while k < n and k <= b + REACH and record[k] == record[b] and second == n:
+        if not is_heading(shape[k], pointer[k + 1] - pointer[k]):
+            if first == n:
+                first = k
+            else:
+                second = k
+        k += 1
+    return first, second
+
+
+@nb.njit(cache=True, nogil=True)
 def echoes(
-    record: Any, pointer: Any, stems: Any, shape: Any, common: Any, content: Any, echo: Any
-) -> None:
+    record: Any, pointer: Any, shape: Any, slot: Any, stem_pointer: Any, stems: Any, common: Any,
+    content: Any, echo: Any,
+) -> None:  # fmt: skip
     """How much of each heading-like block stands again in the prose right after it.
 
     A subheading announces what follows, a link to another story does not: of the heading's
@@ -348,9 +466,11 @@ def echoes(
 
     Args:
         record: int32[n]; the record of each block, ascending.
-        pointer: int64[n + 1]; where each block's stems begin.
-        stems: uint32; rough stems, 0 for none.
+        pointer: int64[n + 1]; where each block's tokens begin.
         shape: uint16[n]; shape bits.
+        slot: int64[n]; number of each block among those that have stems.
+        stem_pointer: int64[m + 1]; where each of these blocks' stems begin.
+        stems: uint32; rough stems, 0 for none.
         common: uint32, sorted; stems of function words.
         content: uint8[n] out; meaningful stems of a heading-like block.
         echo: uint8[n] out; how many of them stand in the next two blocks of prose.
@@ -360,24 +480,17 @@ def echoes(
         content[b], echo[b] = 0, 0
         if not is_heading(shape[b], pointer[b + 1] - pointer[b]):
             continue
-        first, second = n, n
-        k = b + 1
-        while k < n and k <= b + REACH and record[k] == record[b] and second == n:
-            if not is_heading(shape[k], pointer[k + 1] - pointer[k]):
-                if first == n:
-                    first = k
-                else:
-                    second = k
-            k += 1
+        first, second = _prose_after(record, pointer, shape, b)
         total, again = 0, 0
-        for t in range(pointer[b], pointer[b + 1]):
+        lo, hi = stem_pointer[slot[b]], stem_pointer[slot[b] + 1]
+        for t in range(lo, hi):
             s = stems[t]
-            if s == 0 or _holds(common, 0, common.size, s) or _holds(stems, pointer[b], t, s):
+            if s == 0 or _holds(common, 0, common.size, s) or _holds(stems, lo, t, s):
                 continue
             total += 1
-            near = first < n and _holds(stems, pointer[first], _near(pointer, first), s)
+            near = first < n and _near(stem_pointer, stems, slot[first], s)
             if not near and second < n:
-                near = _holds(stems, pointer[second], _near(pointer, second), s)
+                near = _near(stem_pointer, stems, slot[second], s)
             again += near
         content[b], echo[b] = total, again
 
@@ -391,9 +504,9 @@ def _holds(stems: Any, lo: Any, hi: Any, s: Any) -> Any:
 
 
 @nb.njit(cache=True, nogil=True)
-def _near(pointer: Any, b: Any) -> Any:
-    """The end of a block's first stems; a whole article in one block is not near its heading."""
-    return min(pointer[b + 1], pointer[b] + 300)
+def _near(pointer: Any, stems: Any, b: Any, s: Any) -> Any:
+    """Whether a stem is among a block's first; a whole article is not near its heading."""
+    return _holds(stems, pointer[b], min(pointer[b + 1], pointer[b] + 300), s)
 
 
 @nb.njit(cache=True, nogil=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from dedup.errors import ConfigError
 from dedup.records import I64, U32
-from dedup.text.blocks import Blocks, token_hashes
+from dedup.text.blocks import Blocks, stems, token_hashes
 
 ROLES = ("header", "leadin", "footer", "opening", "embed", "credit", "prose", "common")
 LONGEST = 6
@@ -70,7 +70,7 @@ def parse(lines: Iterable[str], name: str) -> Lexicon:
         lines_of[phrase] = number
     phrases = {}
     for role in ROLES:
-        hashed = [tuple(tokens.tolist()) for tokens, _ in token_hashes(words[role])]
+        hashed = [tuple(tokens.tolist()) for tokens in token_hashes(words[role])]
         for phrase, tokens in zip(words[role], hashed, strict=True):
             if not 0 < len(tokens) <= LONGEST:
                 where = f"{name}:{lines_of[phrase]}"
@@ -78,5 +78,5 @@ def parse(lines: Iterable[str], name: str) -> Lexicon:
                     f"{where}: {phrase!r} has {len(tokens)} words; 1 to {LONGEST} fit"
                 )
         phrases[role] = frozenset(hashed)
-    stems = np.concatenate([stems for _, stems in token_hashes(words["common"])])
-    return Lexicon(phrases, np.unique(stems[stems != 0]))
+    common = np.unique(np.concatenate(stems(words["common"])))
+    return Lexicon(phrases, common[common != 0])

@@ -1,0 +1,1 @@
+"""Where stages run; they give the same answer anywhere."""
