@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dedup.match import kernels as match_kernels
+from dedup.match.passages import Scratch
 from dedup.match.verify import shingle_sets
 from dedup.sketch import kernels as sketch_kernels
 from dedup.sketch import lsh, minhash
@@ -205,6 +206,23 @@ def test_echoes(text, words):
     assert list(got) == twins.echoes(naive, set(twins.plain(common)))
 
 
+@quick
+@given(
+    st.lists(st.lists(st.integers(0, 3), max_size=6), min_size=1, max_size=8),
+    st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=4), max_size=8),
+)
+def test_longest_phrases(lists, phrases):
+    flat, pointer = csr(lists)
+    phrases.sort(key=lambda phrase: phrase[0])
+    words = np.zeros((len(phrases), 4), dtype=np.uint32)
+    for row, phrase in zip(words, phrases, strict=True):
+        row[: len(phrase)] = phrase
+    out = np.empty(len(lists), dtype=np.uint8)
+    size = np.array([len(phrase) for phrase in phrases], dtype=np.int64)
+    text_kernels.longest_phrases(flat, pointer, words, size, out)
+    assert out.tolist() == [twins.longest_phrase(items, phrases) for items in lists]
+
+
 @pytest.mark.parametrize("length", [0, 1, 24, 25])
 @pytest.mark.parametrize("shape", [0, text_kernels.STOP, text_kernels.SENTENCES, 2])
 def test_is_heading(shape, length):
@@ -282,6 +300,114 @@ def test_group(lists, random, threshold):
     for i, (head, similarity) in enumerate(expected):  # equally similar heads may differ
         if found[i] != head:
             assert sets.jaccard(i, int(found[i])) == similarity
+
+
+@quick
+@given(token_lists, st.data())
+def test_jaccards_and_containments(lists, data):
+    flat, pointer = csr(lists)
+    numbers = st.integers(0, len(lists) - 1)
+    pairs = data.draw(st.lists(st.tuples(numbers, numbers), min_size=1, max_size=8))
+    one, other = np.array(pairs, dtype=np.int64).T.copy()
+    which = np.arange(len(lists))
+    similarity, contained = np.empty((2, len(pairs)))
+    sets = shingle_sets(flat, pointer, which, 2)
+    match_kernels.jaccards(sets.hashes, sets.pointer, one, other, similarity)
+    naive = [set(twins.shingle_sets(items, 2)) for items in lists]
+    assert similarity.tolist() == twins.jaccards(naive, pairs)
+    words = shingle_sets(flat, pointer, which, 1)
+    match_kernels.containments(
+        flat, pointer, which, words.hashes, words.pointer, one, other, contained
+    )
+    assert contained.tolist() == twins.containments(lists, pairs)
+
+
+labelled = st.lists(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3)), max_size=12), min_size=2, max_size=5
+)
+
+
+class Records:
+    """Records of labelled blocks; one of four does not count, one of four is no paragraph."""
+
+    def __init__(self, lists):
+        self.first = np.cumsum([0, *map(len, lists)]).astype(np.int64)
+        flat = [item for items in lists for item in items]
+        self.label = np.array([label for label, _ in flat], dtype=np.int64)
+        self.usable = np.array([kind != 0 for _, kind in flat], dtype=np.bool_)
+        self.line = np.array([kind == 1 for _, kind in flat], dtype=np.bool_)
+        self.scratch = Scratch(self.first)
+
+    def blocks(self, record):
+        return range(self.first[record], self.first[record + 1])
+
+    def counted(self, record):
+        return [b for b in self.blocks(record) if self.usable[b]]
+
+    def run(self, a, b):
+        s = self.scratch
+        n = match_kernels.common_run(
+            self.label, self.usable, *self.first[a : a + 2], *self.first[b : b + 2], s.table,
+            s.room, s.one, s.other,
+        )  # fmt: skip
+        return list(zip(s.one[:n].tolist(), s.other[:n].tolist(), strict=True))
+
+
+@quick
+@given(labelled)
+def test_common_run(lists):
+    records = Records(lists)
+    run = records.run(0, 1)
+    labels = [[label if kind else None for label, kind in items] for items in lists[:2]]
+    assert len(run) == twins.common_run(*labels)
+    assert all(records.label[i] == records.label[j] for i, j in run)
+    assert all(i < x and j < y for (i, j), (x, y) in pairwise(run))
+
+
+@quick
+@given(labelled, st.sampled_from([0.4, 0.8]), st.integers(0, 30))
+def test_lead(lists, share, least_tokens):
+    records = Records(lists)
+    lengths = np.array([5 + label for label in records.label], dtype=np.int64)
+    pointer = np.append(0, np.cumsum(lengths))
+    total = [int(lengths[records.counted(r)].sum()) for r in range(len(lists))]
+    pairs = [(b, a, min(total[a], total[b])) for b in range(len(lists)) for a in range(b)]
+    late, ahead, least = np.array(pairs, dtype=np.int64).T.copy()
+    leader = np.arange(len(lists))
+    s = records.scratch
+    match_kernels.lead(
+        records.label, records.usable, pointer, records.first, late, ahead, least, share,
+        least_tokens, s.table, s.room, s.one, s.other, leader,
+    )  # fmt: skip
+
+    def shared(a, b):
+        return sum(int(lengths[i]) for i, _ in records.run(a, b))
+
+    assert leader.tolist() == twins.lead(pairs, shared, len(lists), share, least_tokens)
+
+
+@quick
+@given(labelled)
+def test_gap_pairs(lists):
+    records = Records(lists)
+    s = records.scratch
+    block, match = np.empty((2, 1000), dtype=np.int64)
+    framed = np.empty(1000, dtype=np.bool_)
+    pair = (np.array([0]), np.array([1]))
+    n = match_kernels.gap_pairs(
+        records.label, records.usable, records.line, records.first, *pair, s.table, s.room, s.one,
+        s.other, block, match, framed,
+    )  # fmt: skip
+    got = list(zip(*(part[:n].tolist() for part in (block, match, framed)), strict=True))
+    lines = set(np.flatnonzero(records.line).tolist())
+    expected = twins.gap_pairs(records.run(0, 1), records.counted(0), records.counted(1), lines)
+    assert len(got) == len(set(got))
+    assert set(got) == expected
+    few = match_kernels.gap_pairs(
+        records.label, records.usable, records.line, records.first, *pair, s.table, s.room, s.one,
+        s.other, block[:1], match[:1], framed[:1],
+    )  # fmt: skip
+    assert few == n
 
 
 @quick

@@ -30,7 +30,7 @@ INSIDE = {
     "dedup.engines": "threads",
     "dedup.text": "utf8 kernels arabic blocks lexicon dumps corpus",
     "dedup.sketch": "kernels minhash lsh",
-    "dedup.match": "kernels verify groups order stories",
+    "dedup.match": "kernels verify groups order passages stories",
     "dedup.judge": "evidence verdicts credits related judge",
     "dedup.formats": "row jsonl text outputs inputs cleaned write",
     "dedup.report": "summary",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 import regex
@@ -122,6 +124,10 @@ def ends(block: str) -> set[str]:
     return {names[tail[-1]]} if tail and tail[-1] in names else set()
 
 
+def longest_phrase(tokens: Sequence[int], phrases: Sequence[Sequence[int]]) -> int:
+    return max((len(p) for p in phrases if list(tokens[: len(p)]) == list(p)), default=0)
+
+
 def near_headings(blocks: list[tuple[int, bool]]) -> list[bool]:
     """For each (record, heading), whether `echoes` looks at it."""
     near = [heading for _, heading in blocks]
@@ -218,6 +224,85 @@ def group(
     return [out[i] for i in range(len(sets))]
 
 
+def jaccards(sets: Sequence[set[int]], pairs: Sequence[tuple[int, int]]) -> list[float]:
+    return [jaccard(sets[a], sets[b], 0.0) for a, b in pairs]
+
+
+def containments(lists: Sequence[Sequence[int]], pairs: Sequence[tuple[int, int]]) -> list[float]:
+    return [
+        sum(t in lists[b] for t in lists[a]) / len(lists[a]) if lists[a] else 0.0 for a, b in pairs
+    ]
+
+
+def common_run(one: Sequence[int | None], other: Sequence[int | None]) -> int:
+    """How many labels (None for blocks that do not count) stand in both in the same order."""
+
+    def numbered(labels: Sequence[int | None]) -> list[tuple[int, int] | None]:
+        seen: Counter[int] = Counter()
+        out = []
+        for label in labels:
+            out.append(None if label is None else (label, seen[label]))
+            seen[label if label is not None else -1] += 1
+        return out
+
+    a, b = numbered(one), numbered(other)
+    best = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
+    for i, x in enumerate(a):
+        for j, y in enumerate(b):
+            equal = best[i][j] + 1 if x is not None and x == y else 0
+            best[i + 1][j + 1] = max(best[i][j + 1], best[i + 1][j], equal)
+    return best[-1][-1]
+
+
+def lead(
+    pairs: Sequence[tuple[int, int, int]],
+    shared: Callable[[int, int], int],
+    records: int,
+    share: float,
+    least_tokens: int,
+) -> list[int]:
+    """The leader of each record, from (late, ahead, tokens of the shorter one)."""
+    leader = list(range(records))
+    for late in dict.fromkeys(pair[0] for pair in pairs):
+        best = (0.0, 0)
+        for record, ahead, least in pairs:
+            tokens = shared(late, ahead)
+            if record != late or leader[ahead] != ahead or not least:
+                continue
+            if tokens >= share * least and tokens >= min(least, least_tokens):
+                best = max(best, (tokens / least, -ahead))
+        if best[0]:
+            leader[late] = -best[1]
+    return leader
+
+
+def gap_pairs(
+    run: Sequence[tuple[int, int]], mine: Sequence[int], theirs: Sequence[int], line: set[int]
+) -> set[tuple[int, int, bool]]:
+    """(block, match, framed) around the matched blocks of two records (their usable blocks)."""
+    places = [(mine.index(i), theirs.index(j)) for i, j in run]
+    runs: list[list[tuple[int, int]]] = []
+    for i, j in places:
+        near = bool(runs) and max(i - runs[-1][-1][0], j - runs[-1][-1][1]) <= match_kernels.GAP + 1
+        if near:
+            runs[-1].append((i, j))
+        else:
+            runs.append([(i, j)])
+    out = set()
+    for part in runs:
+        if len(part) < 2:
+            continue
+        gaps = [(mine[i + 1 : x], theirs[j + 1 : y], True) for (i, j), (x, y) in pairwise(part)]
+        (i, j), (x, y) = part[0], part[-1]
+        gaps.append((mine[max(0, i - 1) : i], theirs[max(0, j - 1) : j], False))
+        gaps.append((mine[x + 1 : x + 2], theirs[y + 1 : y + 2], False))
+        for a, b, inside in gaps:
+            prose = [[k for k in side if k not in line] for side in (a, b)]
+            alone = inside and len(prose[0]) == len(prose[1]) == 1
+            out |= {(m, t, alone and m not in line and t not in line) for m in a for t in b}
+    return out
+
+
 # Every public kernel and its twin; test_kernels.py fails when one is missing.
 TWINS = {
     utf8.is_utf8: is_utf8,
@@ -227,6 +312,7 @@ TWINS = {
     text_kernels.cut_blocks: cut_blocks,
     text_kernels.fold_blocks: fold_blocks,
     text_kernels.near_headings: near_headings,
+    text_kernels.longest_phrases: longest_phrase,
     text_kernels.echoes: echoes,
     text_kernels.is_heading: is_heading,
     sketch_kernels.shingle_hash: shingle_hash,
@@ -236,6 +322,11 @@ TWINS = {
     match_kernels.shingle_sets: shingle_sets,
     match_kernels.jaccard: jaccard,
     match_kernels.group: group,
+    match_kernels.jaccards: jaccards,
+    match_kernels.containments: containments,
+    match_kernels.common_run: common_run,
+    match_kernels.lead: lead,
+    match_kernels.gap_pairs: gap_pairs,
 }
 
 

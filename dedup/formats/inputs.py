@@ -48,7 +48,7 @@ class Input:
     """
 
     name: str
-    open: Callable[[], IO[bytes]]
+    open: Callable[[], io.BufferedIOBase]
     kind: type[Reader]
     size: int = 0
     path: Path | None = None
@@ -141,10 +141,10 @@ class _reading:
             )
 
 
-def _chunks(file: IO[bytes], progress: Callable[[int], None] | None) -> Iterator[bytes]:
+def _chunks(file: io.BufferedIOBase, progress: Callable[[int], None] | None) -> Iterator[bytes]:
     """The bytes of a file in pieces that end where a line ends."""
     rest: list[bytes] = []
-    while data := file.read(CHUNK):
+    while data := file.read1(CHUNK):
         if progress is not None:
             progress(len(data))
         cut = data.rfind(b"\n") + 1
@@ -245,7 +245,7 @@ def _file(path: Path) -> Input:
     return Input(name, lambda: _open(path), READERS[kind], path.stat().st_size, path)
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> io.BufferedIOBase:
     packing = path.suffix.lower()
     if packing == ".gz":
         packed = gzip.open(path, "rb")  # noqa: SIM115 - closed by its reader
@@ -314,16 +314,19 @@ class _Torn(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        if not self._rest and not self._ended:
-            try:
-                self._rest = self._read(1 << 16)
-                self._ended = not self._rest
-            except self._errors:
-                self._rest, self._ended = self.MARK, True
-        n = min(len(buffer), len(self._rest))
-        buffer[:n] = self._rest[:n]
-        self._rest = self._rest[n:]
-        return n
+        done = 0
+        while done < len(buffer) and (self._rest or not self._ended):
+            if not self._rest:
+                try:
+                    self._rest = self._read(1 << 16)
+                    self._ended = not self._rest
+                except self._errors:
+                    self._rest, self._ended = self.MARK, True
+            n = min(len(buffer) - done, len(self._rest))
+            buffer[done : done + n] = self._rest[:n]
+            self._rest = self._rest[n:]
+            done += n
+        return done
 
     def close(self) -> None:
         self._inner.close()
@@ -340,7 +343,7 @@ def _standard_input() -> Input:
     spool.seek(0)
     start = spool.read(4096).removeprefix(BOM).lstrip()
 
-    def again() -> IO[bytes]:
+    def again() -> io.BufferedIOBase:
         spool.seek(0)
         return _Unclosed(spool)
 

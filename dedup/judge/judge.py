@@ -24,7 +24,7 @@ from dedup.judge.verdicts import (
     Verdicts,
 )
 from dedup.match.groups import Groups
-from dedup.match.stories import Passage, extend_passages
+from dedup.match.passages import extend_passages
 from dedup.records import I64
 from dedup.text.corpus import NOTHING, Corpus
 
@@ -97,12 +97,11 @@ def judge_repeats(
     # A block that others were removed for must stay, or what they said would be lost.
     free = kept.copy()
     free[keeper[shared]] = False
-    passages: list[Passage] = extend_passages(corpus, groups, kept, free, residue, config)
-    for passage in passages:
-        verdicts.rule[passage.block] = PASSAGE
-        verdicts.match[passage.block] = passage.match
-        verdicts.similarity[passage.block] = passage.similarity
-        verdicts.contained[passage.block] = passage.contained
+    passages = extend_passages(corpus, groups, kept, free, residue, config)
+    verdicts.rule[passages.block] = PASSAGE
+    verdicts.match[passages.block] = passages.match
+    verdicts.similarity[passages.block] = passages.similarity
+    verdicts.contained[passages.block] = passages.contained
 
 
 def _beside(

@@ -8,8 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import numba as nb
+import numpy as np
 
 from dedup.sketch.kernels import shingle_hash
+
+GAP = 4  # blocks between two matched neighbours that may still be one passage
+_PRIME = np.uint64(0x100000001B3)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -140,3 +144,280 @@ def group(
                 chain[band, i] = head[band, bucket[band, i]]
                 head[band, bucket[band, i]] = i
     return cut
+
+
+@nb.njit(cache=True, nogil=True)
+def jaccards(sets: Any, pointer: Any, one: Any, other: Any, out: Any) -> None:
+    """`jaccard` of pairs of sets.
+
+    Args:
+        sets: uint64; sorted sets, one after the other.
+        pointer: int64[m + 1]; where each set begins.
+        one: int64[k]; sets.
+        other: int64[k]; sets.
+        out: float64[k] out.
+    """
+    for p in range(one.size):
+        a, b = one[p], other[p]
+        out[p] = jaccard(sets, pointer[a], pointer[a + 1], pointer[b], pointer[b + 1], 0.0)
+
+
+@nb.njit(cache=True, nogil=True)
+def containments(
+    tokens: Any, pointer: Any, which: Any, words: Any, word_pointer: Any, one: Any, other: Any,
+    out: Any,
+) -> None:  # fmt: skip
+    """Share of a block's tokens that stand in another block, for pairs of blocks.
+
+    Args:
+        tokens: uint32; token hashes, block after block.
+        pointer: int64[n + 1]; where each block's tokens begin.
+        which: int64[m]; blocks.
+        words: uint64; the sorted sets of their tokens, as shingles of width 1.
+        word_pointer: int64[m + 1]; where each set begins.
+        one: int64[k]; positions in `which`.
+        other: int64[k]; positions in `which`.
+        out: float64[k] out; 0 for blocks without tokens.
+    """
+    for p in range(one.size):
+        at, end = pointer[which[one[p]]], pointer[which[one[p]] + 1]
+        inside = 0
+        for t in range(at, end):
+            h = shingle_hash(tokens, t, 1)
+            low, high = word_pointer[other[p]], word_pointer[other[p] + 1]
+            stop = high
+            while low < high:
+                middle = (low + high) // 2
+                if words[middle] < h:
+                    low = middle + 1
+                else:
+                    high = middle
+            inside += low < stop and words[low] == h
+        out[p] = inside / (end - at) if end > at else 0.0
+
+
+@nb.njit(cache=True, nogil=True)
+def common_run(
+    label: Any, usable: Any, a: Any, a_end: Any, b: Any, b_end: Any, table: Any, room: Any,
+    one: Any, other: Any,
+) -> int:  # fmt: skip
+    """Pairs of equally labelled blocks of two records, ascending on both sides: the most there are.
+
+    A label's k-th block in one record pairs with its k-th in the other. The longest ascending run
+    of the pairs is found by patience sorting (Fredman 1975).
+
+    Args:
+        label: int64[n]; each block's representative.
+        usable: bool[n]; blocks that count.
+        a: the first record's first block.
+        a_end: the block after its last.
+        b: the second record's first block.
+        b_end: the block after its last.
+        table: int32[2**k > b_end - b] scratch.
+        room: int32[5, max(a_end - a, b_end - b)] scratch.
+        one: int64 out; blocks of the first record.
+        other: int64 out; blocks of the second.
+
+    Returns:
+        The number of pairs.
+    """
+    size = 1
+    while size <= b_end - b:
+        size *= 2
+    mask = size - 1
+    following, cursor, pair, before, tails = room[0], room[1], room[2], room[3], room[4]
+    for k in range(size):
+        table[k] = -1
+    for j in range(b_end - b - 1, -1, -1):
+        if usable[b + j]:
+            slot = _find(label, b, table, mask, label[b + j])
+            following[j], cursor[j] = table[slot], j
+            table[slot] = j
+    length = 0
+    for i in range(a_end - a):
+        if not usable[a + i]:
+            continue
+        head = table[_find(label, b, table, mask, label[a + i])]
+        if head < 0 or cursor[head] < 0:
+            continue
+        pair[i] = cursor[head]
+        cursor[head] = following[pair[i]]
+        low, high = 0, length
+        while low < high:
+            middle = (low + high) // 2
+            if pair[tails[middle]] < pair[i]:
+                low = middle + 1
+            else:
+                high = middle
+        before[i] = tails[low - 1] if low > 0 else -1
+        tails[low] = i
+        length = max(length, low + 1)
+    i = tails[length - 1] if length > 0 else -1
+    for k in range(length - 1, -1, -1):
+        one[k], other[k] = a + i, b + pair[i]
+        i = before[i]
+    return length
+
+
+@nb.njit(cache=True, nogil=True)
+def _find(label: Any, b: Any, table: Any, mask: Any, wanted: Any) -> Any:
+    """The slot of a label: where it stands, or would."""
+    slot = np.int64((np.uint64(wanted) * _PRIME) >> np.uint64(7)) & mask
+    while table[slot] >= 0 and label[b + table[slot]] != wanted:
+        slot = (slot + 1) & mask
+    return slot
+
+
+@nb.njit(cache=True, nogil=True)
+def lead(
+    label: Any, usable: Any, pointer: Any, first: Any, late: Any, ahead: Any, least: Any,
+    share: Any, least_tokens: Any, table: Any, room: Any, one: Any, other: Any, leader: Any,
+) -> None:  # fmt: skip
+    """Give every record the leader that it shares most with, in the same order.
+
+    Args:
+        label: int64[n]; each block's representative.
+        usable: bool[n]; blocks that count.
+        pointer: int64[n + 1]; where each block's tokens begin.
+        first: int64[r + 1]; where each record's blocks begin.
+        late: int64[k]; records to be led, all pairs of one together, the foremost first.
+        ahead: int64[k]; a record that may lead it. A record that is led leads none.
+        least: int64[k]; tokens of the shorter one.
+        share: least part of them that must be shared.
+        least_tokens: fewer shared tokens make no story, unless they are all there are.
+        table, room, one, other: scratch, as of `common_run`.
+        leader: int64[r]; each record itself; out.
+    """
+    p = 0
+    while p < late.size:
+        record = late[p]
+        best, best_part = record, 0.0
+        while p < late.size and late[p] == record:
+            candidate = ahead[p]
+            if leader[candidate] == candidate:
+                n = common_run(
+                    label, usable, first[record], first[record + 1], first[candidate],
+                    first[candidate + 1], table, room, one, other,
+                )  # fmt: skip
+                shared = 0
+                for k in range(n):
+                    shared += pointer[one[k] + 1] - pointer[one[k]]
+                part = shared / least[p] if least[p] > 0 else 0.0
+                enough = part >= share and shared >= min(least[p], least_tokens)
+                if enough and (part > best_part or (part == best_part and candidate < best)):
+                    best, best_part = candidate, part
+            p += 1
+        leader[record] = best
+
+
+@nb.njit(cache=True, nogil=True)
+def gap_pairs(
+    label: Any, usable: Any, line: Any, first: Any, one: Any, other: Any,
+    table: Any, room: Any, mine: Any, theirs: Any, block: Any, match: Any, framed: Any,
+) -> int:  # fmt: skip
+    """Pairs of blocks in the same gap between, or right next to, matched neighbours of two records.
+
+    A run of matched neighbours is parted where more than GAP usable blocks lie between two.
+
+    Args:
+        label: int64[n]; each block's representative.
+        usable: bool[n]; blocks that count.
+        line: bool[n]; blocks that are no paragraphs.
+        first: int64[r + 1]; where each record's blocks begin.
+        one: int64[k]; records.
+        other: int64[k]; records that share blocks with them.
+        table, room, mine, theirs: scratch, as of `common_run`.
+        block: int64 out; a block of `one`.
+        match: int64 out; a block of `other`.
+        framed: bool out; whether the two are the only paragraphs of a gap between matched blocks.
+
+    Returns:
+        The number of pairs; when there is no room for all, the outs hold the first ones.
+    """
+    total = 0
+    for p in range(one.size):
+        a, a_end = first[one[p]], first[one[p] + 1]
+        b, b_end = first[other[p]], first[other[p] + 1]
+        n = common_run(label, usable, a, a_end, b, b_end, table, room, mine, theirs)
+        for k in range(n):
+            follows = k > 0 and _near(usable, mine, theirs, k)
+            leads = k + 1 < n and _near(usable, mine, theirs, k + 1)
+            if not follows and not leads:
+                continue  # a match by itself makes no run
+            if not follows:
+                low, low_other = _previous(usable, mine[k], a), _previous(usable, theirs[k], b)
+                total = _pair_up(
+                    usable, line, low, mine[k], low_other, theirs[k], False, block, match, framed,
+                    total,
+                )  # fmt: skip
+            if leads:
+                total = _pair_up(
+                    usable, line, mine[k] + 1, mine[k + 1], theirs[k] + 1, theirs[k + 1], True,
+                    block, match, framed, total,
+                )  # fmt: skip
+            else:
+                high, high_other = _next(usable, mine[k], a_end), _next(usable, theirs[k], b_end)
+                total = _pair_up(
+                    usable, line, mine[k] + 1, high, theirs[k] + 1, high_other, False, block,
+                    match, framed, total,
+                )  # fmt: skip
+    return total
+
+
+@nb.njit(cache=True, nogil=True)
+def _near(usable: Any, mine: Any, theirs: Any, k: Any) -> Any:
+    """Whether at most GAP usable blocks part matched neighbours k - 1 and k, on either side."""
+    return (
+        _between(usable, mine[k - 1] + 1, mine[k]) <= GAP
+        and _between(usable, theirs[k - 1] + 1, theirs[k]) <= GAP
+    )
+
+
+@nb.njit(cache=True, nogil=True)
+def _between(usable: Any, low: Any, high: Any) -> Any:
+    n = 0
+    for k in range(low, high):
+        n += usable[k]
+        if n > GAP:
+            break
+    return n
+
+
+@nb.njit(cache=True, nogil=True)
+def _previous(usable: Any, block: Any, begin: Any) -> Any:
+    """The usable block before one; itself if there is none."""
+    k = block - 1
+    while k >= begin and not usable[k]:
+        k -= 1
+    return k if k >= begin else block
+
+
+@nb.njit(cache=True, nogil=True)
+def _next(usable: Any, block: Any, end: Any) -> Any:
+    """The block after the next usable one; the next block if there is none."""
+    k = block + 1
+    while k < end and not usable[k]:
+        k += 1
+    return k + 1 if k < end else block + 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _pair_up(
+    usable: Any, line: Any, a: Any, a_end: Any, b: Any, b_end: Any, inside: Any,
+    block: Any, match: Any, framed: Any, total: Any,
+) -> Any:  # fmt: skip
+    """Append all pairs of usable blocks of two gaps; return the number of pairs so far."""
+    mine, theirs = 0, 0
+    for i in range(a, a_end):
+        mine += usable[i] and not line[i]
+    for j in range(b, b_end):
+        theirs += usable[j] and not line[j]
+    alone = inside and mine == 1 and theirs == 1
+    for i in range(a, a_end):
+        for j in range(b, b_end):
+            if usable[i] and usable[j]:
+                if total < block.size:
+                    block[total], match[total] = i, j
+                    framed[total] = alone and not line[i] and not line[j]
+                total += 1
+    return total

@@ -11,7 +11,7 @@ import numpy as np
 from dedup.engines.threads import in_order
 from dedup.records import I32, I64, U8, Batch
 from dedup.text.blocks import Blocks, Scan, scan, scan_strings, scan_utf8
-from dedup.text.lexicon import Lexicon
+from dedup.text.lexicon import ROLES, Lexicon
 
 NOTHING, TITLE, BYLINE = 0, 1, 2
 _HEAD = {"title": TITLE, "byline": BYLINE}
@@ -38,7 +38,7 @@ class Corpus(NamedTuple):
         titles: blocks [n, n + titles) are headlines; abstracts follow.
         first: int64[records + 1]; where each record's blocks begin.
         fixed: uint8[n]; NOTHING, or TITLE or BYLINE where a raw dump was cut so.
-        phrases: role of the lexicon -> int64[n]; tokens of the longest phrase of that role that a
+        phrases: role of the lexicon -> uint8[n]; tokens of the longest phrase of that role that a
             block begins with, 0 for none.
         residue: uint8[n]; as of `Scan`.
         ids: id of each record.
@@ -53,7 +53,7 @@ class Corpus(NamedTuple):
     titles: int
     first: I64
     fixed: U8
-    phrases: dict[str, I64]
+    phrases: dict[str, U8]
     residue: U8
     ids: list[str]
     dates: list[str]
@@ -131,7 +131,7 @@ def build(batches: Iterable[Batch], lexicon: Lexicon, workers: int, dated: bool)
         titles=titles,
         first=first,
         fixed=_fixed(fixed, first, n),
-        phrases={role: lexicon.begins(blocks, role)[:n] for role in lexicon.phrases},
+        phrases={role: lexicon.begins(blocks, role)[:n] for role in ROLES if role != "common"},
         residue=np.concatenate([*residue, np.zeros(0, dtype=np.uint8)]),
         ids=ids,
         dates=dates,

@@ -10,35 +10,41 @@ from typing import NamedTuple
 import numpy as np
 
 from dedup.errors import ConfigError
-from dedup.records import I64, U32
+from dedup.records import I64, U8, U32
+from dedup.text import kernels
 from dedup.text.blocks import Blocks, stems, token_hashes
 
 ROLES = ("header", "leadin", "footer", "opening", "embed", "credit", "prose", "common")
 LONGEST = 6
 
 
+class Phrases(NamedTuple):
+    """The phrases of a role.
+
+    Attributes:
+        words: uint32[p, LONGEST]; token hashes, sorted by the first one.
+        size: int64[p]; tokens of each.
+    """
+
+    words: U32
+    size: I64
+
+
 class Lexicon(NamedTuple):
     """Folded phrases by role.
 
     Attributes:
-        phrases: role -> set of phrases, each a tuple of token hashes.
+        phrases: role -> its phrases.
         common: uint32, sorted; stems of function words.
     """
 
-    phrases: dict[str, frozenset[tuple[int, ...]]]
+    phrases: dict[str, Phrases]
     common: U32
 
-    def begins(self, blocks: Blocks, role: str) -> I64:
-        """int64[n]; tokens of the longest phrase of a role that each block begins with, or 0."""
-        known = self.phrases[role]
-        out = np.zeros(blocks.key.size, dtype=np.int64)
-        filled = np.flatnonzero(blocks.length())
-        first = blocks.tokens[blocks.pointer[filled]]
-        possible = np.array([phrase[0] for phrase in known], dtype=np.uint32)
-        for b in filled[np.isin(first, possible)].tolist():
-            at, end = int(blocks.pointer[b]), int(blocks.pointer[b + 1])
-            start = tuple(blocks.tokens[at : min(end, at + LONGEST)].tolist())
-            out[b] = next((n for n in range(len(start), 0, -1) if start[:n] in known), 0)
+    def begins(self, blocks: Blocks, role: str) -> U8:
+        """uint8[n]; tokens of the longest phrase of a role that each block begins with, or 0."""
+        out = np.zeros(blocks.key.size, dtype=np.uint8)
+        kernels.longest_phrases(blocks.tokens, blocks.pointer, *self.phrases[role], out)
         return out
 
 
@@ -68,15 +74,19 @@ def parse(lines: Iterable[str], name: str) -> Lexicon:
             )
         words[role].append(phrase)
         lines_of[phrase] = number
-    phrases = {}
-    for role in ROLES:
-        hashed = [tuple(tokens.tolist()) for tokens in token_hashes(words[role])]
-        for phrase, tokens in zip(words[role], hashed, strict=True):
-            if not 0 < len(tokens) <= LONGEST:
-                where = f"{name}:{lines_of[phrase]}"
-                raise ConfigError(
-                    f"{where}: {phrase!r} has {len(tokens)} words; 1 to {LONGEST} fit"
-                )
-        phrases[role] = frozenset(hashed)
+    phrases = {role: _phrases(words[role], lines_of, name) for role in ROLES}
     common = np.unique(np.concatenate(stems(words["common"])))
     return Lexicon(phrases, common[common != 0])
+
+
+def _phrases(words: list[str], lines_of: dict[str, int], name: str) -> Phrases:
+    hashed = token_hashes(words)
+    for phrase, tokens in zip(words, hashed, strict=True):
+        if not 0 < tokens.size <= LONGEST:
+            where = f"{name}:{lines_of[phrase]}"
+            raise ConfigError(f"{where}: {phrase!r} has {tokens.size} words; 1 to {LONGEST} fit")
+    out = np.zeros((len(hashed), LONGEST), dtype=np.uint32)
+    for row, tokens in zip(out, hashed, strict=True):
+        row[: tokens.size] = tokens
+    order = np.argsort(out[:, 0], kind="stable")
+    return Phrases(out[order], np.array([tokens.size for tokens in hashed], dtype=np.int64)[order])
