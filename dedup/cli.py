@@ -128,6 +128,7 @@ def _clean(arguments: argparse.Namespace) -> int:
     )
     begun = time.monotonic()
     quiet = arguments.quiet
+    _spare_scipy()
     from dedup.clean import clean, is_warm, warm_up  # noqa: PLC0415
     from dedup.report import summary  # noqa: PLC0415
 
@@ -149,6 +150,21 @@ def _clean(arguments: argparse.Namespace) -> int:
         print(summary.summary(result.counts, result.fields, result.paths, seconds), file=sys.stderr)
         _say_more(arguments, result)
     return 0
+
+
+def _spare_scipy() -> None:
+    """Numba asks SciPy, where it is installed, for linear algebra that no kernel here needs.
+
+    That is a third of a start. Only the command does so: in a program of somebody else's, Numba
+    must find what that program needs.
+    """
+    modules: dict[str, Any] = sys.modules
+    if "scipy" not in modules and "numba" not in modules:
+        modules["scipy"] = None
+        try:
+            import numba.np.arraymath  # noqa: F401, PLC0415
+        finally:
+            del modules["scipy"]
 
 
 def _say_more(arguments: argparse.Namespace, result: Result) -> None:

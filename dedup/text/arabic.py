@@ -52,6 +52,7 @@ DIGITS = {start + i: 0x30 + i for start in (0x660, 0x6F0) for i in range(10)}
 FOLDED = {**LETTERS, **DIGITS}
 
 _TOKEN = regex.compile(r"[\p{L}\p{N}]+")
+_NO_TOKEN = regex.compile(r"[^\p{L}\p{N}\0]")
 
 
 def _is_mark_form(point: int) -> bool:
@@ -107,35 +108,31 @@ class FoldTable(NamedTuple):
 def fold_table() -> FoldTable:
     """The fold of every code point below TABLE_SIZE, taken from `tokens` itself."""
     action = np.zeros(TABLE_SIZE, dtype=np.int32)
-    extra: list[int] = [-1]
     for block in (range(0x3400, 0xA000), range(0xAC00, 0xD7A4)):  # Han, Hangul: as they are
         action[block.start : block.stop] = np.arange(block.start, block.stop)
-    composing = _composing()
-    for low, high in ((0, 0x3400), (0xA000, 0xAC00), (0xF900, 0x12000), (0x1D000, TABLE_SIZE)):
-        for point in range(low, high):
-            action[point] = _fold_point(point, extra, composing)
     action[0x12000:0x1D000] = DEFER  # cuneiform and the like: not worth the start-up time
-    return FoldTable(action, np.array(extra, dtype=np.int32))
-
-
-def _fold_point(point: int, extra: list[int], composing: frozenset[int]) -> int:
-    if point in DELETED or point in _MARK_FORMS:
-        return DELETE
-    char = chr(point)
-    if point < 0x80:
-        return ord(char.lower()) if char.isalnum() else SEPARATE
-    plain = unicodedata.normalize("NFKC", char)
-    if not composing.isdisjoint(map(ord, plain)):
-        return DEFER
+    for point in range(0x80):
+        action[point] = ord(chr(point).lower()) if chr(point).isalnum() else SEPARATE
+    ranges = ((0x80, 0x3400), (0xA000, 0xAC00), (0xF900, 0x12000), (0x1D000, TABLE_SIZE))
+    points = [point for low, high in ranges for point in range(low, high)]
+    # All code points at once, a NUL between them, which nothing composes with.
+    plain = unicodedata.normalize("NFKC", "\0".join(map(chr, points)))
     folded = "".join(map(str.lower, plain.translate(_DELETE))).translate(FOLDED)
-    points = [ord(c) if _TOKEN.match(c) else SEPARATE for c in folded]
-    if len(points) == 1:
-        return points[0]
-    if not any(points):
-        return SEPARATE
-    here = len(extra)
-    extra.extend((*points, -1))
-    return -here
+    parted = _NO_TOKEN.sub(" ", folded)
+    late = plain.translate(dict.fromkeys(_composing(), "\1"))
+    extra: list[int] = [-1]
+    columns = (part.split("\0") for part in (parted, late))
+    for point, letters, marked in zip(points, *columns, strict=True):
+        if "\1" in marked:
+            action[point] = DEFER
+        elif len(letters) == 1:
+            action[point] = SEPARATE if letters == " " else ord(letters)
+        elif letters.strip():
+            action[point] = -len(extra)
+            extra += [SEPARATE if letter == " " else ord(letter) for letter in letters]
+            extra.append(-1)
+    action[sorted(DELETED | _MARK_FORMS)] = DELETE
+    return FoldTable(action, np.array(extra, dtype=np.int32))
 
 
 @lru_cache(maxsize=1)
