@@ -11,20 +11,22 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from dedup.config import Config
+from dedup.engines.memory import Memory
 from dedup.errors import ConfigError
 from dedup.formats import Inputs, Outputs, jsonl, open_inputs
 from dedup.formats.write import write
-from dedup.judge.evidence import gather
+from dedup.judge.evidence import Evidence, gather
 from dedup.judge.judge import judge_repeats, judge_residue
+from dedup.judge.verdicts import Verdicts
 from dedup.match import kernels
-from dedup.match.groups import group, without
+from dedup.match.groups import Groups, group, without
 from dedup.match.order import keeping_order, rank_of
 from dedup.match.stories import find_stories
-from dedup.records import Batch, Counts
+from dedup.records import I64, Batch, Bool, Counts
 from dedup.report import summary
 from dedup.result import Result
 from dedup.text import lexicon
-from dedup.text.corpus import build
+from dedup.text.corpus import Corpus, build
 
 COPY_SHARE = 0.8  # records that share this much are copies of one, and count once as evidence
 STORY_SHARE = 0.4  # records that share this much tell one story
@@ -81,25 +83,35 @@ def run(inputs: Inputs, sink: _Sink, config: Config, progress: Progress | None) 
     """Hand the data from stage to stage."""
     counts = Counts()
     batches = _batches(inputs, counts, sink, progress)
-    corpus = build(batches, lexicon.load(), config.workers, config.keep == "earliest")
+    memory = Memory(config.memory_limit())
+    corpus = build(batches, lexicon.load(), memory, config.workers, config.keep == "earliest")
     rank = rank_of(corpus, config.keep)
     order = keeping_order(corpus, rank)
-    groups = group(corpus.blocks, order, config)
+    groups = group(corpus.blocks, order, config, memory)
     counts.capped = groups.capped
     # Residue is told by how many stories it stands in, stories by what is left without residue:
     # the first round takes only copies for one story.
-    residue, share = np.zeros(corpus.n, dtype=np.bool_), COPY_SHARE
-    for _ in range(2):
-        stories = find_stories(corpus, groups, rank, residue, share)
-        evidence = gather(corpus, groups, stories)
-        verdicts = judge_residue(corpus, evidence)
-        residue, share = verdicts.residue(), STORY_SHARE
-    groups = without(corpus.blocks, groups, residue, order, config)
+    nothing = np.zeros(corpus.n, dtype=np.bool_)
+    _, _, verdicts = _judge(corpus, groups, rank, nothing, COPY_SHARE)
+    residue = verdicts.residue()
+    stories, evidence, verdicts = _judge(corpus, groups, rank, residue, STORY_SHARE)
+    residue = verdicts.residue()
+    memory.relax()
+    groups = without(corpus.blocks, groups, residue, order, config, memory)
     judge_repeats(corpus, groups, evidence, verdicts, config)
     rows = inputs.rows(_tell(progress, "writing", inputs.size))
     write(corpus, stories, evidence, verdicts, rows, config, counts, sink.put)
     sink.put("stats", [summary.stats(counts, inputs.fields)])
     return Result(counts, dict(inputs.fields), corpus, groups, sink.lines, sink.paths)
+
+
+def _judge(
+    corpus: Corpus, groups: Groups, rank: I64, residue: Bool, share: float
+) -> tuple[I64, Evidence, Verdicts]:
+    """Stories of what is no residue, the evidence they give, and what residue that tells."""
+    stories = find_stories(corpus, groups, rank, residue, share)
+    evidence = gather(corpus, groups, stories)
+    return stories, evidence, judge_residue(corpus, evidence)
 
 
 def warm_up() -> None:

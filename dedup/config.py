@@ -5,6 +5,7 @@ Flags, the Python API and the docs derive from `Config`; nothing restates a defa
 
 from __future__ import annotations
 
+import re
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any
 
@@ -32,6 +33,10 @@ def _setting(
     )
 
 
+LEAST_MEMORY = 300 << 20  # the program itself takes half of it
+_UNITS = {"M": 1 << 20, "G": 1 << 30}
+
+
 @dataclass(frozen=True)
 class Config:
     """Everything that decides which bytes come out.
@@ -48,10 +53,10 @@ class Config:
         metavar="J",
     )
     shingle: int = _setting(3, "tokens in a shingle (w)", low=1, high=9, metavar="W")
-    num_perm: int = _setting(128, "MinHash permutations", low=16, high=1024, metavar="N")
+    num_perm: int = _setting(64, "MinHash permutations", low=16, high=1024, metavar="N")
     seed: int = _setting(1, "seed of the MinHash permutations", low=0, high=2**32 - 1, metavar="N")
     false_negative_weight: float = _setting(
-        0.999,
+        0.9995,
         "how much a missed pair weighs against a needless comparison when bands are chosen",
         low=0.5,
         high=0.9999,
@@ -87,6 +92,11 @@ class Config:
     keep_empty: bool = _setting(
         False, "keep records with nothing left in place, with an empty text"
     )
+    memory: str = _setting(
+        "",
+        "spill to disk to stay under so much memory, such as 800M or 2G; the output is the same",
+        metavar="SIZE",
+    )
     workers: int = _setting(
         1,
         "threads that read, fold and compare at a time; the output is the same",
@@ -103,6 +113,20 @@ class Config:
     def __post_init__(self) -> None:
         for setting in fields(self):
             _check(setting, getattr(self, setting.name))
+        self.memory_limit()
+
+    def memory_limit(self) -> int | None:
+        """Bytes to stay under, None for no limit."""
+        if not self.memory:
+            return None
+        found = re.fullmatch(r"(\d+(?:\.\d+)?) *([MG])(?:i?B)?", self.memory, re.IGNORECASE)
+        size = float(found[1]) * _UNITS[found[2].upper()] if found else 0.0
+        if size < LEAST_MEMORY:
+            raise ConfigError(
+                f"{flag_of('memory')}: {self.memory!r} is not a size of "
+                f"{LEAST_MEMORY >> 20}M or more; try 800M or 2G"
+            )
+        return int(size)
 
 
 def flag_of(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -14,6 +15,7 @@ U8: TypeAlias = npt.NDArray[np.uint8]
 U16: TypeAlias = npt.NDArray[np.uint16]
 U32: TypeAlias = npt.NDArray[np.uint32]
 U64: TypeAlias = npt.NDArray[np.uint64]
+F32: TypeAlias = npt.NDArray[np.float32]
 F64: TypeAlias = npt.NDArray[np.float64]
 Bool: TypeAlias = npt.NDArray[np.bool_]
 
@@ -32,32 +34,48 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 
 
+class Strings(NamedTuple):
+    """Some texts, one after the other.
+
+    Attributes:
+        data: UTF-8, or JSON strings.
+        starts: int64[n + 1]; where each text begins, and the end of the last.
+        quoted: whether they are JSON strings, quotes and all.
+    """
+
+    data: bytes
+    starts: I64
+    quoted: bool
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> Strings:
+        """The texts as UTF-8."""
+        encoded = [text.encode() for text in texts]
+        return cls(b"".join(encoded), np.cumsum([0, *map(len, encoded)], dtype=np.int64), False)
+
+
 class Batch(NamedTuple):
     """Some records of one input, in order, as columns.
 
     Attributes:
-        text: their texts, one after the other: JSON strings if `quoted`, else UTF-8.
-        starts: int64[n + 1]; where each text begins, and the end of the last.
-        quoted: whether the texts are JSON strings still, quotes and all.
+        texts: their texts.
+        titles: their headlines, empty for none.
+        abstracts: their abstracts, empty for none.
         ids: their ids, or "<file name>:<line>".
         sources: their outlets.
-        titles: their headlines, "" for none.
-        abstracts: their abstracts, "" for none.
         dates: their dates as they came, "" for none.
         heads: for articles cut out of a raw dump, the kinds of the blocks that each text begins
             with ("title", "byline").
         dump: the raw dump they were cut out of, "" if they were not.
     """
 
-    text: bytes
-    starts: I64
-    quoted: bool
+    texts: Strings
+    titles: Strings
+    abstracts: Strings
     ids: list[str]
     sources: list[str]
-    titles: list[str]
-    abstracts: list[str]
     dates: list[str]
-    heads: list[tuple[str, ...]]
+    heads: Sequence[tuple[str, ...]] = ()
     dump: str = ""
 
 

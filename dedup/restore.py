@@ -106,12 +106,10 @@ def _records(path: Path, config: Config) -> Iterator[_Cleaned]:
                 found = parser.parse(raw)
             except NotARecord as wrong:
                 raise InputError(f"{path}:{number}: {wrong}") from wrong
-            struct = orjson.loads(memoryview(found.struct or b"null"))
+            struct = orjson.loads(memoryview(parser.struct or b"null"))
             if not isinstance(struct, dict) or "removed" not in struct:
                 raise InputError(f"{path}:{number}: no 'dedup' field; dedup clean did not write it")
-            yield _Cleaned(
-                Row(str(path), number, raw, found.names[0]), str(found.values[0]), struct
-            )
+            yield _Cleaned(Row(str(path), number, raw, parser.names[0]), str(found.id), struct)
 
 
 def _original(record: _Cleaned, rows: Iterator[dict[str, Any]]) -> bytes:

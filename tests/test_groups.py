@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedup.config import Config
+from dedup.engines.memory import Memory
 from dedup.match.groups import equal_keys, group, without
 from dedup.match.verify import shingle_sets
+from dedup.records import Strings
 from dedup.text.blocks import scan
 
 NO_WORDS = np.zeros(0, dtype=np.uint32)
@@ -31,15 +33,19 @@ def paragraphs(seed: int, count: int = 60, families: int = 12) -> list[str]:
     return out
 
 
+def in_order(n):
+    return np.arange(n, dtype=np.int32)
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from([0.5, 0.7, 0.9]))
 def test_every_member_was_measured_against_its_representative(seed, threshold):
     texts = paragraphs(seed)
-    blocks = scan(texts, NO_WORDS).blocks
+    blocks = scan(Strings.of(texts), NO_WORDS).blocks
     n = blocks.key.size
-    order = np.array(random.Random(seed).sample(range(n), n))
+    order = np.array(random.Random(seed).sample(range(n), n), dtype=np.int32)
     rank = np.argsort(order)
-    groups = group(blocks, order, Config(threshold=threshold))
+    groups = group(blocks, order, Config(threshold=threshold), Memory())
     sets = shingle_sets(blocks.tokens, blocks.pointer, np.arange(n), 3)
     for i in range(n):
         head = int(groups.representative[i])
@@ -57,22 +63,22 @@ def test_a_chain_is_no_group():
     words = LEXICON[:24]
     a, b, c = words[:20], words[2:22], words[4:24]
     texts = [" ".join(x) for x in (a, b, c)]
-    blocks = scan(texts, NO_WORDS).blocks
-    groups = group(blocks, np.arange(3), Config(threshold=0.75))
+    blocks = scan(Strings.of(texts), NO_WORDS).blocks
+    groups = group(blocks, in_order(3), Config(threshold=0.75), Memory())
     sets = shingle_sets(blocks.tokens, blocks.pointer, np.arange(3), 3)
     assert sets.jaccard(0, 1) >= 0.75 > sets.jaccard(0, 2)
     assert groups.representative.tolist() == [0, 0, 2]
 
 
 def test_equal_keys_group_without_shingles_and_empty_blocks_do_not():
-    blocks = scan(["نعم", "نَعَم!", "...", "...", "لا"], NO_WORDS).blocks
-    assert equal_keys(blocks, np.arange(5)).tolist() == [0, 0, 2, 3, 4]
-    assert group(blocks, np.arange(5), Config()).representative.tolist() == [0, 0, 2, 3, 4]
+    blocks = scan(Strings.of(["نعم", "نَعَم!", "...", "...", "لا"]), NO_WORDS).blocks
+    assert equal_keys(blocks, in_order(5)).tolist() == [0, 0, 2, 3, 4]
+    assert group(blocks, in_order(5), Config(), Memory()).representative.tolist() == [0, 0, 2, 3, 4]
 
 
 def test_a_common_block_is_compared_once():
-    blocks = scan(["واحد اثنان ثلاثة أربعة خمسة"] * 5000, NO_WORDS).blocks
-    groups = group(blocks, np.arange(5000), Config(max_candidates=1))
+    blocks = scan(Strings.of(["واحد اثنان ثلاثة أربعة خمسة"] * 5000), NO_WORDS).blocks
+    groups = group(blocks, in_order(5000), Config(max_candidates=1), Memory())
     assert groups.capped == 0
     assert not groups.representative.any()
 
@@ -86,20 +92,20 @@ def test_the_cap_is_counted():
         for at in rng.sample(range(30), 4):
             words[at] = f"فريد{i}{at}"
         texts.append(" ".join(words))
-    blocks = scan(texts, NO_WORDS).blocks
-    assert group(blocks, np.arange(40), Config(max_candidates=1)).capped > 0
-    assert group(blocks, np.arange(40), Config()).capped == 0
+    blocks = scan(Strings.of(texts), NO_WORDS).blocks
+    assert group(blocks, in_order(40), Config(max_candidates=1), Memory()).capped > 0
+    assert group(blocks, in_order(40), Config(), Memory()).capped == 0
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_members_that_lose_their_representative_find_another(seed):
-    blocks = scan(paragraphs(seed), NO_WORDS).blocks
+    blocks = scan(Strings.of(paragraphs(seed)), NO_WORDS).blocks
     n = blocks.key.size
     config = Config()
-    groups = group(blocks, np.arange(n), config)
+    groups = group(blocks, in_order(n), config, Memory())
     out = np.zeros(n, dtype=np.bool_)
     out[np.unique(groups.representative)[::2]] = True
-    left = without(blocks, groups, out, np.arange(n), config)
+    left = without(blocks, groups, out, in_order(n), config, Memory())
     sets = shingle_sets(blocks.tokens, blocks.pointer, np.arange(n), 3)
     for i in range(n):
         head = int(left.representative[i])

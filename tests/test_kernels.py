@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from dedup.match import kernels as match_kernels
 from dedup.match.passages import Scratch
 from dedup.match.verify import shingle_sets
+from dedup.records import Strings
 from dedup.sketch import kernels as sketch_kernels
 from dedup.sketch import lsh, minhash
 from dedup.text import kernels as text_kernels
 from dedup.text import utf8
 from dedup.text.arabic import tokens
-from dedup.text.blocks import Blocks, scan, scan_strings, stems, stems_of
+from dedup.text.blocks import Blocks, scan, stems, stems_of
 
 pytestmark = [
     pytest.mark.kernels,
@@ -101,14 +102,14 @@ def test_unescape(parts, ascii_only):
     assert utf8.unescape(buf, starts, out, at) == at[-1]
     got = [bytes(out[a:b]) for a, b in pairwise(at.tolist())]
     assert got == twins.unescape(strings)
-    found = scan_strings(b"".join(strings), starts, NO_WORDS)
+    found = scan(Strings(b"".join(strings), starts, quoted=True), NO_WORDS)
     assert found.chars == sum(map(len, parts))
 
 
 @quick
 @given(st.lists(texts, max_size=4))
 def test_cut_blocks(parts):
-    found = scan(parts, NO_WORDS)
+    found = scan(Strings.of(parts), NO_WORDS)
     blocks = found.blocks
     columns = (blocks.record, blocks.start, blocks.end, found.residue)
     assert list(zip(*map(twins.plain, columns), strict=True)) == twins.cut_blocks(parts)
@@ -121,7 +122,7 @@ def test_cut_blocks_at_the_edge_of_a_stride(length, tail):
     for run in (" " * (length % 3) + "س" * length, "a" * length, " " * length):
         text = run + tail
         parts = [text, text + "ب" + text]
-        found = scan(parts, NO_WORDS)
+        found = scan(Strings.of(parts), NO_WORDS)
         columns = (found.blocks.record, found.blocks.start, found.blocks.end, found.residue)
         assert list(zip(*map(twins.plain, columns), strict=True)) == twins.cut_blocks(parts)
 
@@ -129,7 +130,7 @@ def test_cut_blocks_at_the_edge_of_a_stride(length, tail):
 @quick
 @given(st.lists(lines, max_size=6))
 def test_fold_blocks(parts):
-    blocks = scan(parts, NO_WORDS).blocks
+    blocks = scan(Strings.of(parts), NO_WORDS).blocks
     for b in range(blocks.key.size):
         block = parts[blocks.record[b]][blocks.start[b] : blocks.end[b]]
         here = slice(blocks.pointer[b], blocks.pointer[b + 1])
@@ -142,7 +143,7 @@ def test_fold_blocks(parts):
 @quick
 @given(st.lists(lines, max_size=6))
 def test_shape_tells_how_a_block_ends(parts):
-    blocks = scan(parts, NO_WORDS).blocks
+    blocks = scan(Strings.of(parts), NO_WORDS).blocks
     names = ("STOP", "QUESTION", "COLON_END", "DOTS_END")
     for b in range(blocks.key.size):
         block = parts[blocks.record[b]][blocks.start[b] : blocks.end[b]]
@@ -170,7 +171,7 @@ def test_shape_tells_how_a_block_ends(parts):
     ],
 )
 def test_shape(line, bits):
-    blocks = scan([line], NO_WORDS).blocks
+    blocks = scan(Strings.of([line]), NO_WORDS).blocks
     names = [
         "STOP",
         "QUESTION",
@@ -193,7 +194,7 @@ def test_shape(line, bits):
 def test_echoes(text, words):
     common = np.unique(np.array([twins.stem_hash(t) for w in words for t in tokens(w)], np.uint32))
     parts = [text, text[::-1]]
-    blocks = scan(parts, common).blocks
+    blocks = scan(Strings.of(parts), common).blocks
     hashes = [h for n, part in enumerate(parts) for h in stems_of(part, of_record(blocks, n))]
     naive = [
         (int(record), twins.plain(words), twins.is_heading(int(shape), words.size))
@@ -244,9 +245,9 @@ def test_signatures_and_band_hashes(lists, width):
 
 @quick
 @given(st.lists(st.integers(0, 6), max_size=40))
-def test_buckets(hashes):
-    got = lsh.buckets(np.array([hashes], dtype=np.uint32))
-    assert got[0].tolist() == twins.buckets(hashes)
+def test_first_equal(values):
+    got = lsh.first_equal(np.array(values, dtype=np.int64))
+    assert got.tolist() == twins.first_equal(values)
 
 
 @quick

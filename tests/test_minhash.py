@@ -47,6 +47,7 @@ def test_a_block_without_shingles_has_no_signature():
         minhash.signatures(np.zeros(2, np.uint32), np.array([0, 2]), np.array([0]), 3, 16, 1)
 
 
-def test_meeting_is_who_shares_a_bucket():
+def test_buckets_hold_who_meets_another():
     buckets = lsh.buckets(np.array([[1, 2, 1, 3, 4], [9, 8, 7, 8, 6]], dtype=np.uint32))
-    assert lsh.meeting(buckets).tolist() == [0, 1, 2, 3]
+    assert buckets.members.tolist() == [0, 1, 2, 3]
+    assert buckets.number.tolist() == [[0, 1, 0, 3], [0, 1, 2, 1]]

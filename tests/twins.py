@@ -186,8 +186,8 @@ def band_hashes(signature: Sequence[int], rows: int, bands: int) -> list[int]:
     return out
 
 
-def buckets(hashes: Sequence[int]) -> list[int]:
-    return [list(hashes).index(h) for h in hashes]
+def first_equal(values: Sequence[int]) -> list[int]:
+    return [list(values).index(value) for value in values]
 
 
 # -- match --------------------------------------------------------------------------------------
@@ -318,7 +318,7 @@ TWINS = {
     sketch_kernels.shingle_hash: shingle_hash,
     sketch_kernels.signatures: signatures,
     sketch_kernels.band_hashes: band_hashes,
-    sketch_kernels.buckets: buckets,
+    sketch_kernels.first_equal: first_equal,
     match_kernels.shingle_sets: shingle_sets,
     match_kernels.jaccard: jaccard,
     match_kernels.group: group,

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import minimize
 
+from dedup.records import Strings
 from dedup.text import lexicon
 from dedup.text.blocks import scan
 from dedup.text.dumps import HEADLINE_TOKENS, LEAD_TOKENS, WINDOW, Bags
@@ -66,7 +67,7 @@ def examples(articles: list[dict]) -> list[tuple[tuple[float, ...], bool]]:
         headline += [True, *[False] * len(body)]
     words = lexicon.load()
     text = "\n".join(lines)
-    blocks = scan([text], words.common).blocks
+    blocks = scan(Strings.of([text]), words.common).blocks
     length = blocks.length()
     heading = blocks.headings() & (words.begins(blocks, "prose") == 0)
     prose = np.flatnonzero(~heading & (length >= LEAD_TOKENS))

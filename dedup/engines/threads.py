@@ -14,18 +14,17 @@ R = TypeVar("R")
 def in_order(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
     """`map`, with up to `workers` items in work at a time; results come in the order of the items.
 
-    The caller's thread is one of the workers: with one worker there are no threads at all.
+    With one worker there are no threads at all. Few and large items serve best: whoever comes back
+    from a kernel may wait for the interpreter's lock as long as a switch interval.
     """
     if workers == 1:
         yield from map(function, items)
         return
     waiting: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(workers - 1) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         for item in items:
             waiting.append(pool.submit(function, item))
-            while waiting[0].done() or len(waiting) > workers:
+            while waiting and (waiting[0].done() or len(waiting) > workers):
                 yield waiting.popleft().result()
-                if not waiting:
-                    break
         while waiting:
             yield waiting.popleft().result()

@@ -31,7 +31,7 @@ READERS: dict[str, type[Reader]] = {
     ".ndjson": JsonLines,
     ".txt": TextDump,
 }
-CHUNK = 1 << 22  # bytes read at once; a batch is made of so much
+CHUNK = 1 << 21  # bytes read at once; a batch is made of so much
 PACKED = (".gz", ".zst")
 KNOWN = f"{', '.join(READERS)} (plain, {', '.join(PACKED)})"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from operator import attrgetter
+from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from pathlib import PurePath
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 import msgspec
 import numpy as np
 import orjson
+from msgspec.structs import astuple
 
 from dedup.config import Config, flag_of
 from dedup.formats.row import Row
-from dedup.records import ALIASES, Batch, Rejected
+from dedup.records import ALIASES, Batch, Rejected, Strings
 from dedup.text.utf8 import is_utf8
 
 Fields: TypeAlias = Counter[tuple[str, str]]
@@ -26,10 +27,13 @@ Fields: TypeAlias = Counter[tuple[str, str]]
 CUT_OFF = b"\0cut off"  # the line that a torn compressed file ends in
 TORN = "the compressed file is cut off here; what came before was read"
 BOM = b"\xef\xbb\xbf"
+QUOTE = ord('"')
+STRING = (msgspec.Raw,)  # left as it was written: only kernels look into it
 _TYPES: dict[str, tuple[type, ...]] = {
+    "text": STRING,
+    "title": STRING,
+    "abstract": STRING,
     "id": (str, int),
-    "title": (str,),
-    "abstract": (str,),
     "url": (str,),
     "date": (str, int, float),
     "source": (str,),
@@ -37,19 +41,15 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 class Found(NamedTuple):
-    """What a line holds.
+    """What a line holds; "" (or an empty JSON string) for what it does not hold."""
 
-    Attributes:
-        names: of the fields that serve as text, id, title, abstract, url, date and source.
-        text: the text, a JSON string.
-        values: the values of the others, "" for none.
-        struct: the "dedup" field of an earlier run, None for none.
-    """
-
-    names: tuple[str, ...]
     text: msgspec.Raw
-    values: list[Any]
-    struct: msgspec.Raw | None
+    title: msgspec.Raw
+    abstract: msgspec.Raw
+    id: str | int
+    url: str
+    date: str | float
+    source: str
 
 
 class NotARecord(Exception):
@@ -81,39 +81,42 @@ class JsonLines:
         self._lines, self._forms = array("Q"), bytearray()
         served: Counter[tuple[str, ...]] = Counter()
         base = PurePath(self._name).name
+        parser = self._parser
         number = 0
         for chunk in _without_bom(chunks):
             doubtful = not is_utf8(np.frombuffer(chunk, dtype=np.uint8))
-            texts: list[memoryview] = []
-            ids, sources, titles, abstracts, dates = (list[str]() for _ in range(5))
+            found: list[Found] = []
+            begun = len(self._lines)
             for line in _lines(chunk):
                 number += 1
                 if not line or line.isspace():
                     continue
                 try:
-                    names, text, values, struct = self._parser.parse(line, doubtful)
+                    found.append(parser.parse(line, doubtful))
                 except NotARecord as wrong:
                     yield Rejected(self._name, number, str(wrong), line)
                     continue
-                served[names] += 1
-                texts.append(memoryview(text))
+                served[parser.names] += 1
                 self._lines.append(number)
-                self._forms.append(self._parser.texts.index(names[0]) << 1 | (struct is not None))
-                id_, title, abstract, url, date, source = values
-                ids.append(str(id_) or f"{base}:{number}")
-                sources.append(_source(source) or _host(url) or base)
-                titles.append(title)
-                abstracts.append(abstract)
-                dates.append(str(date))
-            if ids:
-                starts = np.zeros(len(texts) + 1, dtype=np.int64)
-                np.cumsum([text.nbytes for text in texts], out=starts[1:])
-                heads: list[tuple[str, ...]] = [()] * len(ids)
+                self._forms.append(parser.form)
+            if found:
+                texts, titles, abstracts, own_ids, urls, dates, sources = zip(*found, strict=True)
                 yield Batch(
-                    b"".join(texts), starts, True, ids, sources, titles, abstracts, dates, heads
+                    texts=_strings(texts),
+                    titles=_strings(titles),
+                    abstracts=_strings(abstracts),
+                    ids=[
+                        str(id_) or f"{base}:{line}"
+                        for id_, line in zip(own_ids, self._lines[begun:], strict=True)
+                    ],
+                    sources=[
+                        _source(source) or _host(url) or base
+                        for source, url in zip(sources, urls, strict=True)
+                    ],
+                    dates=list(map(str, dates)),
                 )
         for names, times in served.items():
-            for meaning, name in zip(("text", *_TYPES), names, strict=True):
+            for meaning, name in zip(_TYPES, names, strict=True):
                 if name:
                     fields[meaning, name] += times
 
@@ -131,39 +134,62 @@ class JsonLines:
                     line, form = next(wanted, (0, 0))
 
 
+class _Plan(NamedTuple):
+    """Where the lines of a file hold their fields, which is mostly where the line before did.
+
+    Attributes:
+        names: the field that serves for each meaning, "" for none.
+        pick: picks the values that serve.
+        types: their types.
+        others: picks the values under likelier names, and under all names where none serves.
+        nothing: what these must be: None, all of them.
+        twice: positions of values that serve as a string, too, and so came as one.
+    """
+
+    names: tuple[str, ...]
+    pick: itemgetter[Any]
+    types: tuple[type, ...]
+    others: itemgetter[Any]
+    nothing: tuple[None, ...]
+    twice: frozenset[int]
+
+
 class Parser:
     """Finds the fields of lines.
 
-    The text stays as it was written, a JSON string: only kernels look into it. (Walking a line
-    past its text takes a third of the time of decoding it.)
+    Texts, headlines and abstracts stay as they were written, JSON strings: walking past them takes
+    a third of the time of decoding them.
+
+    Attributes:
+        struct: the "dedup" field of an earlier run on the last line, None for none.
+        form: by which name the last line holds its text, and whether it holds a struct.
     """
 
     def __init__(self, config: Config) -> None:
-        self._names = {meaning: _names(meaning, config) for meaning in ALIASES}
+        self._names = {meaning: _names(meaning, config) for meaning in _TYPES}
         self.texts = self._names["text"]
-        names = dict.fromkeys(name for group in self._names.values() for name in group)
-        names.pop("dedup", None)  # the added struct is nothing else
-        slots = {name: f"f{n}" for n, name in enumerate(names)}
+        names = list(dict.fromkeys(name for group in self._names.values() for name in group))
+        if "dedup" not in names:
+            names.append("dedup")
+        raw = {name for meaning, kinds in _TYPES.items() if kinds == STRING
+               for name in self._names[meaning]} | {"dedup"}  # fmt: skip
         line = msgspec.defstruct(
             "Line",
-            [
-                *(
-                    (slot, msgspec.Raw if name in self.texts else object, None)
-                    for name, slot in slots.items()
-                ),
-                ("struct", msgspec.Raw, None),
-            ],
-            rename={**{slot: name for name, slot in slots.items()}, "struct": "dedup"},
+            [(f"f{n}", msgspec.Raw if name in raw else object, None)
+             for n, name in enumerate(names)],
+            rename={f"f{n}": name for n, name in enumerate(names)},
             gc=False,
-        )
-        slots["dedup"] = "struct"
-        self._struct = attrgetter("struct")
+        )  # fmt: skip
         self._decode = msgspec.json.Decoder(line).decode
-        self._plan = [
-            (kinds, [(name, slots[name]) for name in self._names[meaning]])
-            for meaning, kinds in _TYPES.items()
-        ]
-        self._text_plan = [(name, slots[name]) for name in self.texts]
+        self._place = {name: n for n, name in enumerate(names)}
+        self._plan: _Plan | None = None
+        self.struct: msgspec.Raw | None = None
+        self.form = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the fields that served for the last line, in the order of `Found`."""
+        return self._plan.names if self._plan else ()
 
     def parse(self, line: bytes, doubtful: bool = True) -> Found:
         """What a line holds.
@@ -178,31 +204,69 @@ class Parser:
         try:
             if doubtful:
                 line.decode()
-            row = self._decode(line)
+            values = (*astuple(self._decode(line)), *_NOTHING)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise NotARecord(_why(line, error)) from None
-        text_name, text = self._text(line, row)
-        chosen, values = [text_name], []
-        for kinds, names in self._plan:
-            for name, slot in names:
-                value = getattr(row, slot)
-                if type(value) is msgspec.Raw:
-                    value = orjson.loads(memoryview(value))
-                if type(value) in kinds:
-                    chosen.append(name)
-                    values.append(value)
-                    break
-            else:
-                chosen.append("")
-                values.append("")
-        return Found(tuple(chosen), text, values, self._struct(row))
+        plan = self._plan
+        if plan is None or plan.others(values) != plan.nothing:
+            plan = self._plan = self._planned(values, line)
+        found = plan.pick(values)
+        if tuple(map(type, found)) != plan.types or not _are_strings(found):
+            plan = self._plan = self._planned(values, line)
+            found = plan.pick(values)
+        self.struct = values[self._place["dedup"]]
+        self.form = self.texts.index(plan.names[0]) << 1 | (self.struct is not None)
+        if plan.twice:
+            found = tuple(
+                orjson.loads(memoryview(value)) if n in plan.twice else value
+                for n, value in enumerate(found)
+            )
+        return Found(*found)
 
-    def _text(self, line: bytes, row: msgspec.Struct) -> tuple[str, msgspec.Raw]:
-        for name, slot in self._text_plan:
-            text = getattr(row, slot)
-            if text is not None and memoryview(text)[0] == 0x22:
-                return name, text
-        raise NotARecord(_no_text(orjson.loads(line), self.texts))
+    def _planned(self, values: tuple[Any, ...], line: bytes) -> _Plan:
+        """Where a line holds its fields."""
+        missing = len(values) - len(_NOTHING)
+        names, places, others = [], [], [missing, missing]
+        for meaning, kinds in _TYPES.items():
+            for name in self._names[meaning]:
+                place = self._place[name]
+                if _is_one_of(values[place], kinds):
+                    break
+                others.append(place)
+            else:
+                if meaning == "text":
+                    raise NotARecord(_no_text(orjson.loads(line), self.texts))
+                name, place = "", missing + (1 if kinds == STRING else 2)
+            names.append(name)
+            places.append(place)
+        pick = itemgetter(*places)
+        types = tuple(map(type, pick(values)))
+        twice = frozenset(n for n, kind in enumerate(types) if n > 2 and kind is msgspec.Raw)
+        return _Plan(tuple(names), pick, types, itemgetter(*others), (None,) * len(others), twice)
+
+
+_NOTHING = (None, msgspec.Raw(b'""'), "")
+
+
+def _is_one_of(value: Any, kinds: tuple[type, ...]) -> bool:
+    if type(value) is not msgspec.Raw:
+        return type(value) in kinds
+    if kinds == STRING:
+        return memoryview(value)[0] == QUOTE
+    return type(orjson.loads(memoryview(value))) in kinds
+
+
+def _are_strings(found: Sequence[Any]) -> bool:
+    """Whether the JSON values that serve as text, headline and abstract are strings."""
+    text, title, abstract = found[:3]
+    return memoryview(text)[0] == memoryview(title)[0] == memoryview(abstract)[0] == QUOTE
+
+
+def _strings(values: Sequence[msgspec.Raw]) -> Strings:
+    views = [memoryview(value) for value in values]
+    starts = np.zeros(len(views) + 1, dtype=np.int64)
+    np.cumsum([view.nbytes for view in views], out=starts[1:])
+    return Strings(b"".join(views), starts, quoted=True)
 
 
 def _names(meaning: str, config: Config) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import orjson
 from dedup.config import Config
 from dedup.formats.jsonl import CUT_OFF, TORN, Fields, not_utf8
 from dedup.formats.row import Row
-from dedup.records import Batch, Rejected
+from dedup.records import Batch, Rejected, Strings
 from dedup.text import lexicon
 from dedup.text.dumps import cut_articles
 
@@ -46,16 +46,13 @@ class TextDump:
         articles = list(_articles(lines, numbers))
         if not articles:
             return
-        texts = [article.text.encode() for article in articles]
         nothing = [""] * len(articles)
         yield Batch(
-            text=b"".join(texts),
-            starts=np.cumsum([0, *map(len, texts)], dtype=np.int64),
-            quoted=False,
+            texts=Strings.of(article.text for article in articles),
+            titles=Strings.of(article.title for article in articles),
+            abstracts=Strings.of(nothing),
             ids=[f"{self._base}#{n}" for n in range(1, len(articles) + 1)],
             sources=[self._base] * len(articles),
-            titles=[article.title for article in articles],
-            abstracts=nothing,
             dates=nothing,
             heads=[article.head for article in articles],
             dump=self._name,

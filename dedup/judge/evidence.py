@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from dedup.match.groups import Groups
-from dedup.records import F64, I32, I64, Bool
+from dedup.records import F32, I32, I64, Bool
+from dedup.sketch.lsh import first_equal
 from dedup.text import kernels
 from dedup.text.corpus import Corpus
 
@@ -25,44 +26,42 @@ class Evidence(NamedTuple):
     """One value for each of the n blocks that stand in texts.
 
     Attributes:
-        group: int64; the block that represents its group.
-        length: int64; tokens.
+        length: int32; tokens.
         line: bool; shaped like a headline: one short run without a full stop.
         heading: bool; shaped so, and not opening like a paragraph of prose.
-        place: int64; blocks before it in its record.
-        left: int64; blocks behind it in its record.
+        place: int32; blocks before it in its record.
+        left: int32; blocks behind it in its record.
         passage: bool; whether a neighbour's group stands next to its group elsewhere too: they
             recur together, as the paragraphs of a story do.
-        times: int64; how often its group stands in its own record.
+        times: int32; how often its group stands in its own record.
         spread: int32; distinct stories of its source that hold its group.
         at_head: bool; no paragraph of the record's own stands before it.
         at_tail: bool; no paragraph of the record's own stands behind it.
-        head: float64; share of the group's places in the source that are at the head.
-        tail: float64; the same for the tail.
-        echo: float64; mean over the group's places in the source of the share of the heading's
+        head: float32; share of the group's places in the source that are at the head.
+        tail: float32; the same for the tail.
+        echo: float32; mean over the group's places in the source of the share of the heading's
             meaningful stems that the prose right after it takes up.
-        title_of: int64; another story's record whose headline it matches, -1 if none.
-        lead_of: int64; another story's record whose first paragraph or abstract it matches.
-        records: int64; records of its source.
+        title_of: int32; another story's record whose headline it matches, -1 if none.
+        lead_of: int32; another story's record whose first paragraph or abstract it matches.
+        records: int32; records of its source.
     """
 
-    group: I64
-    length: I64
+    length: I32
     line: Bool
     heading: Bool
     passage: Bool
-    times: I64
-    place: I64
-    left: I64
+    times: I32
+    place: I32
+    left: I32
     spread: I32
     at_head: Bool
     at_tail: Bool
-    head: F64
-    tail: F64
-    echo: F64
-    title_of: I64
-    lead_of: I64
-    records: I64
+    head: F32
+    tail: F32
+    echo: F32
+    title_of: I32
+    lead_of: I32
+    records: I32
 
 
 def gather(corpus: Corpus, groups: Groups, leader: I64) -> Evidence:
@@ -75,17 +74,18 @@ def gather(corpus: Corpus, groups: Groups, leader: I64) -> Evidence:
     """
     n = corpus.n
     blocks = corpus.blocks
-    record = corpus.record_of().astype(np.int64)
+    record = corpus.record_of()
     group = groups.representative[:n]
-    place = np.arange(n) - corpus.first[record]
-    left = corpus.first[record + 1] - 1 - np.arange(n)
-    source = corpus.source[record].astype(np.int64)
-    here = source * np.int64(n + 1) + group  # a group within a source
-    _, of_here = np.unique(here, return_inverse=True)
-    count = np.bincount(of_here)
-    shaped = blocks.content[:n] > 0
-    share = np.where(shaped, blocks.echo[:n] / np.maximum(1, blocks.content[:n]), 0.0)
-    length = blocks.length()[:n]
+    mine = np.arange(n, dtype=np.int32)
+    begin, end = (corpus.first[at][record].astype(np.int32) for at in (slice(-1), slice(1, None)))
+    source = corpus.source[record]
+    # A group within a source, named by its first block there.
+    here = first_equal(source * np.int64(n + 1) + group)
+    count = np.bincount(here, minlength=n)
+    share = np.where(
+        blocks.content[:n] > 0, blocks.echo[:n] / np.maximum(1, blocks.content[:n]), 0.0
+    )
+    length = blocks.length()[:n].astype(np.int32)
     line = blocks.headings()[:n]
     heading = line & ~_opens_prose(corpus, ~line)
     first_prose = _first_prose(record, ~heading & (length >= LEAD_TOKENS))
@@ -95,50 +95,49 @@ def gather(corpus: Corpus, groups: Groups, leader: I64) -> Evidence:
     lead_records = np.concatenate([record[first_prose], blocks.record[abstracts]])
     lead_of = _other(group, record, leads, lead_records, leader)
     lead_of[first_prose] = -1
-    spread = _distinct(of_here, leader[record])[of_here]
-    own = np.cumsum(~line & (length >= LEAD_TOKENS) & (spread < OWN))
-    own_before = np.append(0, own)  # own paragraphs of the input before each block, and after all
-    at_head = own_before[:-1] == own_before[corpus.first[record]]
-    at_tail = own_before[1:] == own_before[corpus.first[record + 1]]
+    spread = _distinct(here, leader[record])[here]
+    own = np.cumsum(~line & (length >= LEAD_TOKENS) & (spread < OWN), dtype=np.int32)
+    own = np.append(np.int32(0), own)  # own paragraphs before each block, and after all
+    at_head = own[:-1] == own[begin]
+    at_tail = own[1:] == own[end]
     return Evidence(
-        group=group,
         length=length,
         line=line,
         heading=heading,
         passage=_in_passage(record, group),
         times=_counts(record * np.int64(n + 1) + group),
-        place=place,
-        left=left,
-        spread=spread.astype(np.int32),
+        place=mine - begin,
+        left=end - 1 - mine,
+        spread=spread,
         at_head=at_head,
         at_tail=at_tail,
-        head=_mean(of_here, at_head, count),
-        tail=_mean(of_here, at_tail, count),
-        echo=_mean(of_here, share, count),
+        head=_mean(here, at_head, count),
+        tail=_mean(here, at_tail, count),
+        echo=_mean(here, share, count),
         title_of=_other(
             group, record, groups.representative[titles], blocks.record[titles], leader
         ),
         lead_of=lead_of,
-        records=np.bincount(corpus.source)[source],
+        records=np.bincount(corpus.source).astype(np.int32)[source],
     )
 
 
-def _mean(of_here: I64, value: np.ndarray[tuple[int], np.dtype[np.generic]], count: I64) -> F64:
-    total = np.bincount(of_here, weights=value.astype(np.float64), minlength=count.size)
-    out: F64 = (total / count)[of_here]
-    return out
+def _mean(here: I32, value: np.ndarray[tuple[int], np.dtype[np.generic]], count: I64) -> F32:
+    total = np.bincount(here, weights=value, minlength=count.size)
+    return (total / np.maximum(1, count)).astype(np.float32)[here]
 
 
-def _counts(code: I64) -> I64:
+def _counts(code: I64) -> I32:
     """For each value, how often it occurs."""
-    _, which, count = np.unique(code, return_inverse=True, return_counts=True)
-    return np.asarray(count[which])
+    which = first_equal(code)
+    return np.bincount(which).astype(np.int32)[which]
 
 
-def _distinct(group: I64, story: I64) -> I64:
-    """For each group number, how many distinct stories it stands in."""
-    code = np.unique(group * np.int64(story.size + 1) + story)
-    return np.bincount(code // (story.size + 1), minlength=int(group.max(initial=-1)) + 1)
+def _distinct(here: I32, story: I64) -> I32:
+    """For each group, how many distinct stories it stands in."""
+    which = first_equal(here * np.int64(story.size + 1) + story)
+    firsts = which == np.arange(which.size, dtype=np.int32)
+    return np.bincount(here[firsts], minlength=here.size).astype(np.int32)
 
 
 def _opens_prose(corpus: Corpus, prose: Bool) -> Bool:
@@ -149,10 +148,10 @@ def _opens_prose(corpus: Corpus, prose: Bool) -> Bool:
     n, blocks = corpus.n, corpus.blocks
     known: Bool = corpus.phrases["prose"] > 0
     filled = np.flatnonzero(blocks.length()[: n + corpus.titles])
-    words, word = np.unique(blocks.tokens[blocks.pointer[filled]], return_inverse=True)
+    word = first_equal(blocks.tokens[blocks.pointer[filled]])
     texts = filled < n
-    opens_prose = np.bincount(word[texts], weights=prose[filled[texts]], minlength=words.size)
-    opens_title = np.bincount(word[~texts], minlength=words.size)
+    opens_prose = np.bincount(word[texts], weights=prose[filled[texts]], minlength=word.size)
+    opens_title = np.bincount(word[~texts], minlength=word.size)
     learned = (opens_prose >= OPENER) & (opens_title * OPENER_ODDS < opens_prose)
     known[filled[texts]] |= learned[word[texts]]
     if corpus.titles >= ENOUGH_TITLES:
@@ -161,49 +160,47 @@ def _opens_prose(corpus: Corpus, prose: Bool) -> Bool:
     return known
 
 
-def _first_prose(record: I64, prose: Bool) -> I64:
+def _first_prose(record: I32, prose: Bool) -> I64:
     """The first block of each record that is a paragraph: its lead."""
     at = np.flatnonzero(prose)
-    _, first = np.unique(record[at], return_index=True)
+    first = np.ones(at.size, dtype=np.bool_)
+    first[1:] = record[at[1:]] != record[at[:-1]]
     return at[first]
 
 
-def _in_passage(record: I64, group: I64) -> Bool:
+def _in_passage(record: I32, group: I32) -> Bool:
     """Blocks whose group stands next to the same group elsewhere too."""
     n = group.size
     out = np.zeros(n, dtype=np.bool_)
-    if n < 2:
-        return out
     same = np.flatnonzero(record[1:] == record[:-1])
-    pairs = group[same] * np.int64(n + 1) + group[same + 1]
-    _, of_pair, count = np.unique(pairs, return_inverse=True, return_counts=True)
-    again = same[count[of_pair] > 1]
+    again = same[_counts(group[same] * np.int64(n + 1) + group[same + 1]) > 1]
     out[again] = True
     out[again + 1] = True
     return out
 
 
-def _other(group: I64, record: I64, lines: I64, line_records: I64 | I32, leader: I64) -> I64:
+def _other(group: I32, record: I32, lines: I32, line_records: I32, leader: I64) -> I32:
     """For each block, a record of another story that one of the matching lines belongs to, or -1.
 
     Args:
-        group: int64[n]; group of each block.
-        record: int64[n]; record of each block.
-        lines: int64[m]; group of each line (a headline, a lead).
-        line_records: int[m]; the record it belongs to.
+        group: int32[n]; group of each block.
+        record: int32[n]; record of each block.
+        lines: int32[m]; group of each line (a headline, a lead).
+        line_records: int32[m]; the record it belongs to.
         leader: int64[records].
     """
     story = leader[line_records]
     order = np.lexsort((line_records, lines))
-    lines, line_records, story = lines[order], line_records[order].astype(np.int64), story[order]
+    lines, line_records, story = lines[order], line_records[order], story[order]
     # The first line of each group, and the first one of another story than that.
     begins = np.flatnonzero(np.append(True, lines[1:] != lines[:-1])) if lines.size else order
     first_story = np.repeat(story[begins], np.diff(np.append(begins, lines.size)))
     second = np.flatnonzero(story != first_story)
-    out = np.full(group.size, -1, dtype=np.int64)
+    out = np.full(group.size, -1, dtype=np.int32)
     mine = leader[record]
     for which in (second[::-1], begins):  # later assignments win: the first line, if it may serve
-        serving = np.full(int(max(group.max(initial=0), lines.max(initial=0))) + 1, -1)
+        size = int(max(group.max(initial=0), lines.max(initial=0))) + 1
+        serving = np.full(size, -1, dtype=np.int32)
         serving[lines[which]] = line_records[which]
         hit = serving[group]
         usable = (hit >= 0) & (leader[np.maximum(hit, 0)] != mine)

@@ -25,7 +25,7 @@ from dedup.judge.verdicts import (
 )
 from dedup.match.groups import Groups
 from dedup.match.passages import extend_passages
-from dedup.records import I64
+from dedup.records import I32
 from dedup.text.corpus import NOTHING, Corpus
 
 LINKS = (HEADLINE_OF, REPEATED_LINK, BELOW_HEADER, LONE_LINK)
@@ -85,7 +85,7 @@ def judge_repeats(
     n = corpus.n
     residue = verdicts.residue()
     keeper = groups.representative[:n]
-    repeats = (keeper != np.arange(n)) & (corpus.blocks.key[:n] != 0)
+    repeats = (keeper != np.arange(n, dtype=np.int32)) & (corpus.blocks.key[:n] != 0)
     long = repeats & (evidence.length >= REPEAT_TOKENS)
     shared = long | (repeats & _beside(corpus, keeper, long))
     equal = corpus.blocks.key[:n] == corpus.blocks.key[keeper]
@@ -105,7 +105,7 @@ def judge_repeats(
 
 
 def _beside(
-    corpus: Corpus, keeper: I64, sure: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    corpus: Corpus, keeper: I32, sure: np.ndarray[tuple[int], np.dtype[np.bool_]]
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Blocks next to a sure repeat, whose keeper stands next to that repeat's keeper."""
     record = corpus.record_of()

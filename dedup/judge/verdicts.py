@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dedup.judge.evidence import Evidence
-from dedup.records import F64, I64, U8, Bool
+from dedup.records import F32, F64, I32, I64, U8, Bool
 from dedup.text.corpus import BYLINE, TITLE, Corpus, Place
 
 KEPT = 0
@@ -83,16 +83,16 @@ class Verdicts:
 
     Attributes:
         rule: uint8[n]; the rule that removes it, KEPT if none does.
-        match: int64[n]; the block it repeats, -1 if none.
+        match: int32[n]; the block it repeats, -1 if none.
         similarity: float64[n]; to that block, nan if none.
-        contained: float64[n]; for blocks of a passage, the share of their tokens that stand in
+        contained: float32[n]; for blocks of a passage, the share of their tokens that stand in
             the match.
     """
 
     rule: U8
-    match: I64
+    match: I32
     similarity: F64
-    contained: F64
+    contained: F32
 
     @classmethod
     def none(cls, corpus: Corpus) -> Verdicts:
@@ -100,9 +100,9 @@ class Verdicts:
         n = corpus.n
         verdicts = cls(
             np.zeros(n, dtype=np.uint8),
-            np.full(n, -1, dtype=np.int64),
+            np.full(n, -1, dtype=np.int32),
             np.full(n, np.nan),
-            np.full(n, np.nan),
+            np.full(n, np.nan, dtype=np.float32),
         )
         verdicts.rule[corpus.fixed == TITLE] = HEADLINE
         verdicts.rule[corpus.fixed == BYLINE] = CREDIT_CUT
@@ -126,11 +126,11 @@ class Verdicts:
             numbers = {
                 "stories": evidence.spread[which].tolist(),
                 "of": evidence.records[which].tolist(),
-                "head": np.round(evidence.head[which], 4).tolist(),
-                "tail": np.round(evidence.tail[which], 4).tolist(),
+                "head": _rounded(evidence.head[which]),
+                "tail": _rounded(evidence.tail[which]),
                 "stems": corpus.blocks.content[which].tolist(),
                 "echo": corpus.blocks.echo[which].tolist(),
-                "contained": np.round(self.contained[which], 4).tolist(),
+                "contained": _rounded(self.contained[which]),
                 "headline_of": _ids(corpus, evidence.title_of[which]),
                 "lead_of": _ids(corpus, evidence.lead_of[which]),
             }
@@ -152,5 +152,10 @@ class Verdicts:
                 )
 
 
-def _ids(corpus: Corpus, records: I64) -> list[str | None]:
+def _rounded(values: F32) -> list[float]:
+    rounded: list[float] = np.round(values.astype(np.float64), 4).tolist()
+    return rounded
+
+
+def _ids(corpus: Corpus, records: I32) -> list[str | None]:
     return [corpus.ids[record] if record >= 0 else None for record in records.tolist()]

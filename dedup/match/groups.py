@@ -7,10 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from dedup.config import Config
+from dedup.engines.memory import Memory
 from dedup.match import kernels
 from dedup.match.verify import shingle_sets
-from dedup.records import F64, I64, Bool
+from dedup.records import F64, I32, I64, Bool
 from dedup.sketch import lsh, minhash
+from dedup.sketch.lsh import first_equal
 from dedup.text.blocks import Blocks
 
 
@@ -18,12 +20,12 @@ class Groups(NamedTuple):
     """Which block stands for which.
 
     Attributes:
-        representative: int64[n]; the block that a block matches, itself if none.
+        representative: int32[n]; the block that a block matches, itself if none.
         similarity: float64[n]; Jaccard similarity to it; 1.0 for equal keys and for itself.
         capped: blocks for which `max_candidates` cut the comparison short.
     """
 
-    representative: I64
+    representative: I32
     similarity: F64
     capped: int
 
@@ -32,7 +34,7 @@ class Groups(NamedTuple):
         return np.bincount(self.representative, minlength=self.representative.size)
 
 
-def group(blocks: Blocks, order: I64, config: Config) -> Groups:
+def group(blocks: Blocks, order: I32, config: Config, memory: Memory) -> Groups:
     """Group blocks whose keys are equal or whose shingle sets are alike.
 
     Equal keys group without MinHash; blocks too short for a shingle match in no other way. One of
@@ -40,21 +42,21 @@ def group(blocks: Blocks, order: I64, config: Config) -> Groups:
 
     Args:
         blocks: all blocks.
-        order: int64[n]; all blocks, the ones that should stay first.
+        order: int32[n]; all blocks, the ones that should stay first.
         config: threshold, shingle, permutations, caps.
+        memory: where large arrays lie.
     """
     first = equal_keys(blocks, order)
-    rank = np.empty(order.size, dtype=np.int64)
-    rank[order] = np.arange(order.size)
     unique = np.flatnonzero(
         (first == np.arange(first.size)) & (blocks.length() >= config.shingle) & (blocks.key != 0)
-    )
-    near, similarity, capped = _near(blocks, unique, rank, config)
-    representative = near[first]
-    return Groups(representative, similarity[first], capped)
+    ).astype(np.int32)
+    near, similarity, capped = _near(blocks, unique, order, config, memory)
+    return Groups(near[first], similarity[first], capped)
 
 
-def without(blocks: Blocks, groups: Groups, out: Bool, order: I64, config: Config) -> Groups:
+def without(
+    blocks: Blocks, groups: Groups, out: Bool, order: I32, config: Config, memory: Memory
+) -> Groups:
     """The groups of the blocks that are left when some, representatives among them, are taken out.
 
     Members that lose their representative find a new one among themselves, verified anew.
@@ -63,73 +65,78 @@ def without(blocks: Blocks, groups: Groups, out: Bool, order: I64, config: Confi
         blocks: all blocks.
         groups: their groups.
         out: bool; which of the first blocks to take out; they then stand alone.
-        order: int64[n]; the order that `groups` was made in.
+        order: int32[n]; the order that `groups` was made in.
         config: threshold and shingle.
+        memory: where large arrays lie.
     """
     representative, similarity = groups.representative.copy(), groups.similarity.copy()
-    mine = np.arange(order.size)
+    mine = np.arange(order.size, dtype=np.int32)
     out = np.pad(out, (0, order.size - out.size))
-    orphans: dict[int, list[int]] = {}
     lost = out[representative] & ~out
-    for block in order[lost[order]].tolist():
-        orphans.setdefault(int(representative[block]), []).append(block)
+    # The members of each group that lost its representative, as one bucket.
+    orphans = order[lost[order]]
+    bucket = first_equal(groups.representative[orphans])
     representative[out | lost] = mine[out | lost]
     similarity[out | lost] = 1.0
-    for members in orphans.values():
-        sets = shingle_sets(blocks.tokens, blocks.pointer, np.array(members), config.shingle)
-        heads: list[int] = []
-        for i, block in enumerate(members):
-            alike = [
-                (1.0 if blocks.key[block] == blocks.key[members[h]] else sets.jaccard(i, h), -h)
-                for h in heads
-            ]
-            best, head = max(alike, default=(0.0, 0))
-            if best >= config.threshold:
-                representative[block], similarity[block] = members[-head], best
-            else:
-                heads.append(i)
+    found, alike, _ = _star(blocks, orphans, bucket[np.newaxis], None, config, memory)
+    # Equal keys are equal, however short.
+    equal = first_equal(blocks.key[orphans])
+    again = equal != np.arange(orphans.size)
+    found[again], alike[again] = found[equal[again]], alike[equal[again]]
+    representative[orphans] = orphans[found]
+    similarity[orphans] = alike
     return groups._replace(representative=representative, similarity=similarity)
 
 
-def equal_keys(blocks: Blocks, order: I64) -> I64:
-    """int64[n]; the foremost block with the same key. Blocks without a key stand alone."""
-    n = order.size
-    by_key = order[np.argsort(blocks.key[order], kind="stable")]
-    keys = blocks.key[by_key]
-    begins = np.ones(n, dtype=np.bool_)
-    begins[1:] = (keys[1:] != keys[:-1]) | (keys[1:] == 0)
-    first = np.empty(n, dtype=np.int64)
-    first[by_key] = by_key[np.maximum.accumulate(np.where(begins, np.arange(n), 0))]
+def equal_keys(blocks: Blocks, order: I32) -> I32:
+    """int32[n]; the foremost block with the same key. Blocks without a key stand alone."""
+    first = np.empty(order.size, dtype=np.int32)
+    first[order] = order[first_equal(blocks.key[order])]
+    alone = np.flatnonzero(blocks.key == 0)
+    first[alone] = alone
     return first
 
 
-def _near(blocks: Blocks, unique: I64, rank: I64, config: Config) -> tuple[I64, F64, int]:
+def _near(
+    blocks: Blocks, unique: I32, order: I32, config: Config, memory: Memory
+) -> tuple[I32, F64, int]:
     """Representatives and similarities among blocks of different keys, for all n blocks."""
-    n = rank.size
-    representative, similarity = np.arange(n, dtype=np.int64), np.ones(n, dtype=np.float64)
+    n = order.size
+    representative, similarity = np.arange(n, dtype=np.int32), np.ones(n, dtype=np.float64)
     bands, rows = lsh.optimal_bands(config.threshold, config.num_perm, config.false_negative_weight)
     hashes = minhash.sketch(
-        blocks.tokens, blocks.pointer, unique, config.shingle, config.seed, bands, rows
-    )
-    bucket = lsh.buckets(hashes)
-    meeting = lsh.meeting(bucket)
-    members = unique[meeting]
-    sets = shingle_sets(blocks.tokens, blocks.pointer, members, config.shingle)
+        blocks.tokens, blocks.pointer, unique, config.shingle, config.seed, bands, rows, memory,
+        config.workers,
+    )  # fmt: skip
+    bucket = lsh.buckets(hashes, config.workers)
+    members = unique[bucket.members]
+    rank = np.empty(n, dtype=np.int32)
+    rank[order] = np.arange(n, dtype=np.int32)
+    foremost = np.argsort(rank[members], kind="stable")
+    found, alike, capped = _star(blocks, members, bucket.number, foremost, config, memory)
+    representative[members] = members[found]
+    similarity[members] = alike
+    return representative, similarity, capped
+
+
+def _star(
+    blocks: Blocks, members: I32, bucket: I32, order: I64 | None, config: Config, memory: Memory
+) -> tuple[I64, F64, int]:
+    """Group members around representatives: positions, similarities, and how many were capped."""
     m = members.size
+    sets = shingle_sets(blocks.tokens, blocks.pointer, members, config.shingle, memory)
     found, alike = np.empty(m, dtype=np.int64), np.empty(m, dtype=np.float64)
     capped = kernels.group(
         sets.hashes,
         sets.pointer,
-        np.ascontiguousarray(bucket[:, meeting]),
-        np.argsort(rank[members], kind="stable"),
+        bucket,
+        np.arange(m) if order is None else order,
         config.threshold,
         config.max_candidates,
         np.full(bucket.shape, -1, dtype=np.int32),
-        np.empty((bands, m), dtype=np.int32),
+        np.empty(bucket.shape, dtype=np.int32),
         np.full(m, -1, dtype=np.int64),
         found,
         alike,
     )
-    representative[members] = members[found]
-    similarity[members] = alike
-    return representative, similarity, int(capped)
+    return found, alike, int(capped)

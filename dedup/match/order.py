@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 
 import numpy as np
 
-from dedup.records import I64
+from dedup.records import I32, I64
 from dedup.text.corpus import Corpus
 
 
@@ -31,11 +31,13 @@ def rank_of(corpus: Corpus, keep: str) -> I64:
     return rank
 
 
-def keeping_order(corpus: Corpus, rank: I64) -> I64:
-    """int64; all blocks, those that stay before others first; headlines and abstracts last."""
+def keeping_order(corpus: Corpus, rank: I64) -> I32:
+    """int32; all blocks, those that stay before others first; headlines and abstracts last."""
     record = corpus.record_of()
-    texts = np.argsort(rank[record], kind="stable")
-    return np.concatenate((texts, np.arange(corpus.n, corpus.blocks.key.size)))
+    order = np.arange(corpus.blocks.key.size, dtype=np.int32)
+    if (rank[1:] < rank[:-1]).any():
+        order[: corpus.n] = np.argsort(rank[record], kind="stable")
+    return order
 
 
 def moment(date: str) -> float | None:

@@ -10,7 +10,7 @@ from dedup.config import Config
 from dedup.match import kernels
 from dedup.match.groups import Groups
 from dedup.match.verify import shingle_sets
-from dedup.records import F64, I64, Bool
+from dedup.records import F64, I32, I64, Bool
 from dedup.text.corpus import Corpus
 
 CONTAINED = 0.75  # share of a reworded block's tokens that must stand in its counterpart
@@ -92,7 +92,7 @@ def extend_passages(
     return Passages(block[best], match[best], similarity[best], contained[best])
 
 
-def _partners(corpus: Corpus, representative: I64, usable: Bool) -> tuple[I64, I64]:
+def _partners(corpus: Corpus, representative: I32, usable: Bool) -> tuple[I64, I64]:
     """Pairs of records with two matched blocks or more, the one that repeats first."""
     record = corpus.record_of()
     matched = np.flatnonzero(usable & (representative != np.arange(usable.size)))

@@ -57,7 +57,7 @@ def _candidates(
         one; pairs of the foremost later record first.
     """
     record = corpus.record_of()[blocks].astype(np.int64)
-    representative = groups.representative[blocks]
+    representative = groups.representative[blocks].astype(np.int64)
     # Only groups that stand in several blocks can be shared.
     shared = groups.sizes()[representative] > 1
     record, representative, blocks = record[shared], representative[shared], blocks[shared]

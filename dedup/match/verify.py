@@ -6,8 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dedup.engines.memory import Memory
 from dedup.match import kernels
-from dedup.records import I64, U32, U64
+from dedup.records import I32, I64, U32, U64
+
+BATCH = 1 << 16  # blocks whose tokens are looked at before memory is relaxed
 
 
 class ShingleSets(NamedTuple):
@@ -27,7 +30,9 @@ class ShingleSets(NamedTuple):
         return float(kernels.jaccard(self.hashes, p[i], p[i + 1], p[j], p[j + 1], 0.0))
 
 
-def shingle_sets(tokens: U32, pointer: I64, which: I64, shingle: int) -> ShingleSets:
+def shingle_sets(
+    tokens: U32, pointer: I64, which: I32 | I64, shingle: int, memory: Memory | None = None
+) -> ShingleSets:
     """The shingle sets of some blocks.
 
     Args:
@@ -35,8 +40,18 @@ def shingle_sets(tokens: U32, pointer: I64, which: I64, shingle: int) -> Shingle
         pointer: int64[n + 1]; where each block's tokens begin.
         which: int64[m]; blocks.
         shingle: tokens in a shingle; shorter blocks have an empty set.
+        memory: what to relax on the way.
     """
     out = np.empty(int((pointer[which + 1] - pointer[which]).sum()), dtype=np.uint64)
     out_pointer = np.zeros(which.size + 1, dtype=np.int64)
-    total = kernels.shingle_sets(tokens, pointer, which, shingle, out_pointer, out)
-    return ShingleSets(out_pointer, out[:total].copy())
+    total = 0
+    for at in range(0, which.size, BATCH):
+        part = out_pointer[at : min(at + BATCH, which.size) + 1]
+        more = kernels.shingle_sets(
+            tokens, pointer, which[at : at + BATCH], shingle, part, out[total:]
+        )
+        part += total
+        total += more
+        if memory is not None:
+            memory.relax()
+    return ShingleSets(out_pointer, out[:total])

@@ -69,8 +69,8 @@ def band_hashes(signature: Any, rows: Any, out: Any) -> None:
         rows: values in a band (r).
         out: uint32[bands, m] out, bands * rows <= p.
     """
-    for i in range(signature.shape[0]):
-        for band in range(out.shape[0]):
+    for band in range(out.shape[0]):
+        for i in range(signature.shape[0]):
             h = _STEP
             for j in range(band * rows, (band + 1) * rows):
                 h = (h ^ np.uint64(signature[i, j])) * _MIX1
@@ -79,18 +79,18 @@ def band_hashes(signature: Any, rows: Any, out: Any) -> None:
 
 
 @nb.njit(cache=True, nogil=True)
-def buckets(hashes: Any, table: Any, out: Any) -> None:
-    """Number the buckets of one band by their first member.
+def first_equal(values: Any, table: Any, out: Any) -> None:
+    """Where each value stands first.
 
     Args:
-        hashes: uint32[m]; the band's hashes.
-        table: int32[2**k >= 2 m]; scratch, filled with -1.
-        out: int32[m] out; the first i with the same hash.
+        values: uint64[n].
+        table: int32[2**k >= 2 n]; scratch, filled with -1.
+        out: int32[n] out; the first i with the same value.
     """
     mask = table.size - 1
-    for i in range(hashes.size):
-        slot = np.int64((np.uint64(hashes[i]) * _PRIME) >> np.uint64(7)) & mask
-        while table[slot] >= 0 and hashes[table[slot]] != hashes[i]:
+    for i in range(values.size):
+        slot = np.int64((values[i] * _STEP) >> _S33) & mask
+        while table[slot] >= 0 and values[table[slot]] != values[i]:
             slot = (slot + 1) & mask
         if table[slot] < 0:
             table[slot] = i

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from dedup.records import I64, U32
+from dedup.engines.memory import Memory
+from dedup.engines.threads import in_order
+from dedup.records import I32, I64, U32
 from dedup.sketch import kernels
 
 BATCH = 8192
@@ -23,7 +25,7 @@ def permutations(num_perm: int, seed: int) -> tuple[U32, U32]:
 
 
 def signatures(
-    tokens: U32, pointer: I64, which: I64, shingle: int, num_perm: int, seed: int
+    tokens: U32, pointer: I64, which: I64 | I32, shingle: int, num_perm: int, seed: int
 ) -> U32:
     """Signatures of some blocks.
 
@@ -52,16 +54,28 @@ def signatures(
 
 
 def sketch(
-    tokens: U32, pointer: I64, which: I64, shingle: int, seed: int, bands: int, rows: int
+    tokens: U32,
+    pointer: I64,
+    which: I64 | I32,
+    shingle: int,
+    seed: int,
+    bands: int,
+    rows: int,
+    memory: Memory,
+    workers: int = 1,
 ) -> U32:
     """Band hashes of some blocks; the signatures themselves live for one batch only.
 
     Returns:
         uint32[bands, m].
     """
-    out = np.empty((bands, which.size), dtype=np.uint32)
-    for at in range(0, which.size, BATCH):
+    out = memory.empty((bands, which.size), np.uint32)
+
+    def hashed(at: int) -> None:
         part = slice(at, at + BATCH)
         signature = signatures(tokens, pointer, which[part], shingle, bands * rows, seed)
         kernels.band_hashes(signature, rows, out[:, part])
+
+    for _ in in_order(hashed, range(0, which.size, BATCH), workers):
+        memory.relax()
     return out

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dedup.records import I32, I64, U8, U16, U32, U64
+from dedup.records import I32, I64, U8, U16, U32, U64, Strings
 from dedup.text import kernels, utf8
 from dedup.text.arabic import fold, fold_table, sign_table
 
@@ -75,32 +75,21 @@ class Scan(NamedTuple):
     chars: int
 
 
-def scan(texts: Sequence[str], common: U32) -> Scan:
+def scan(texts: Strings, common: U32, lines: bool = True) -> Scan:
     """Cut texts into blocks and fold them.
 
     Args:
-        texts: any strings without lone surrogates.
+        texts: any texts.
         common: uint32, sorted; stems of function words, which carry no topic.
+        lines: whether each line is a block; a text with something visible is one block otherwise.
     """
-    return scan_utf8(*_joined(texts), common)
-
-
-def scan_strings(strings: bytes, starts: I64, common: U32) -> Scan:
-    """The same for valid JSON strings, quotes and all, one after the other."""
-    buf = np.frombuffer(strings, dtype=np.uint8)
-    out, out_starts = np.empty(buf.size, dtype=np.uint8), np.empty(starts.size, dtype=np.int64)
-    size = utf8.unescape(buf, starts, out, out_starts)
-    return scan_utf8(out[:size], out_starts, common)
-
-
-def scan_utf8(buf: U8, starts: I64, common: U32) -> Scan:
-    """The same for texts in UTF-8, one after the other."""
+    buf, starts = _utf8(texts)
     room = int(kernels.count_newlines(buf)) + starts.size - 1
     record, start, end = (np.empty(room, dtype=np.int32) for _ in range(3))
     byte_start, byte_end = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
     residue = np.empty(room, dtype=np.uint8)
     n, chars = kernels.cut_blocks(
-        buf, starts, sign_table(), record, byte_start, byte_end, start, end, residue
+        buf, starts, sign_table(), lines, record, byte_start, byte_end, start, end, residue
     )
     record, start, end, residue = record[:n], start[:n], end[:n], residue[:n]
     byte_start, byte_end = byte_start[:n], byte_end[:n]
@@ -123,7 +112,7 @@ def scan_utf8(buf: U8, starts: I64, common: U32) -> Scan:
 
 def stems(texts: Sequence[str]) -> list[U32]:
     """uint32; hashes of the rough stems of each text's tokens, 0 for tokens too short."""
-    buf, starts = _joined(texts)
+    buf, starts = _utf8(Strings.of(texts))
     found = _fold(buf, starts[:-1], starts[1:], stemmed=True)
     return _parts(found.stems, found.pointer)
 
@@ -136,7 +125,7 @@ def stems_of(text: str, blocks: Blocks) -> list[U32]:
 
 def token_hashes(texts: Sequence[str]) -> list[U32]:
     """uint32; hashes of the folded tokens of each text."""
-    buf, starts = _joined(texts)
+    buf, starts = _utf8(Strings.of(texts))
     found = _fold(buf, starts[:-1], starts[1:], stemmed=False)
     return _parts(found.tokens, found.pointer)
 
@@ -145,11 +134,14 @@ def _parts(values: U32, pointer: I64) -> list[U32]:
     return [values[a:b] for a, b in pairwise(pointer.tolist())]
 
 
-def _joined(texts: Sequence[str]) -> tuple[U8, I64]:
+def _utf8(texts: Strings) -> tuple[U8, I64]:
     """Texts as UTF-8, one after the other, and where each begins."""
-    encoded = [text.encode() for text in texts]
-    starts = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
-    return np.frombuffer(b"".join(encoded), dtype=np.uint8), starts
+    buf = np.frombuffer(texts.data, dtype=np.uint8)
+    if not texts.quoted:
+        return buf, texts.starts
+    out, starts = np.empty(buf.size, dtype=np.uint8), np.empty(texts.starts.size, dtype=np.int64)
+    size = utf8.unescape(buf, texts.starts, out, starts)
+    return out[:size], starts
 
 
 class _Folding(NamedTuple):
@@ -167,8 +159,8 @@ def _fold(buf: U8, start: I64, end: I64, stemmed: bool) -> _Folding:
     late = np.flatnonzero(found.shape & kernels.DEFERRED)
     if not late.size:
         return found
-    texts = [fold(bytes(buf[start[b] : end[b]]).decode()) for b in late]
-    joined, starts = _joined(texts)
+    texts = (fold(bytes(buf[start[b] : end[b]]).decode()) for b in late)
+    joined, starts = _utf8(Strings.of(texts))
     return _replace(found, late, _run(joined, starts[:-1], starts[1:], stemmed, folded=True))
 
 

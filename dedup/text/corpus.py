@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from dedup.engines.memory import Memory
 from dedup.engines.threads import in_order
 from dedup.records import I32, I64, U8, Batch
-from dedup.text.blocks import Blocks, Scan, scan, scan_strings, scan_utf8
+from dedup.text.blocks import Blocks, Scan, scan
 from dedup.text.lexicon import ROLES, Lexicon
 
 NOTHING, TITLE, BYLINE = 0, 1, 2
@@ -69,7 +69,7 @@ class Corpus(NamedTuple):
         """int32[n]; the record of each block that stands in a text."""
         return self.blocks.record[: self.n]
 
-    def places(self, which: I64) -> list[Place]:
+    def places(self, which: I32 | I64) -> list[Place]:
         """Where some blocks stand."""
         blocks = self.blocks
         records, starts, ends = (
@@ -78,113 +78,112 @@ class Corpus(NamedTuple):
         return [Place(self.ids[r], s, e) for r, s, e in zip(records, starts, ends, strict=True)]
 
 
-def build(batches: Iterable[Batch], lexicon: Lexicon, workers: int, dated: bool) -> Corpus:
+def build(
+    batches: Iterable[Batch], lexicon: Lexicon, memory: Memory, workers: int, dated: bool
+) -> Corpus:
     """Cut and fold the texts of all records, a batch at a time.
 
     Args:
         batches: all records, in order.
         lexicon: markers and function words.
+        memory: where the columns lie.
         workers: batches in work at a time.
         dated: whether dates are wanted.
     """
-    columns = _Columns()
-    lines: tuple[list[tuple[int, str]], list[tuple[int, str]]] = ([], [])
+    texts, titles, abstracts = (_Columns(_BLOCKS, memory) for _ in range(3))
+    more = _Columns({"residue": np.uint8, **dict.fromkeys(JUDGED, np.uint8)}, memory)
     ids: list[str] = []
     dates: list[str] = []
-    source: list[int] = []
+    source = _Columns({"source": np.int32}, memory)
     known: dict[str, int] = {}
     fixed: list[tuple[int, str]] = []
-    residue: list[U8] = []
     chars = 0
 
-    def scanned(batch: Batch) -> tuple[Batch, Scan]:
-        if batch.quoted:
-            return batch, scan_strings(batch.text, batch.starts, lexicon.common)
-        text = np.frombuffer(batch.text, dtype=np.uint8)
-        return batch, scan_utf8(text, batch.starts, lexicon.common)
+    def scanned(batch: Batch) -> tuple[Batch, list[Scan], dict[str, U8]]:
+        found = scan(batch.texts, lexicon.common)
+        phrases = {role: lexicon.begins(found.blocks, role) for role in JUDGED}
+        lines = [
+            scan(column, lexicon.common, lines=False) for column in (batch.titles, batch.abstracts)
+        ]
+        return batch, [found, *lines], phrases
 
-    for batch, found in in_order(scanned, batches, workers):
+    for batch, scans, phrases in in_order(scanned, batches, workers):
         base = len(ids)
-        columns.add(found.blocks, base)
-        residue.append(found.residue)
-        chars += found.chars
+        for columns, found in zip((texts, titles, abstracts), scans, strict=True):
+            columns.add_blocks(found.blocks, base)
+        more.add({"residue": scans[0].residue, **phrases})
+        chars += scans[0].chars
         ids += batch.ids
         if dated:
             dates += batch.dates
-        source += [known.setdefault(name, len(known)) for name in batch.sources]
-        for column, texts in zip(lines, (batch.titles, batch.abstracts), strict=True):
-            column += [(number, text) for number, text in enumerate(texts, base) if text]
+        numbers = [known.setdefault(name, len(known)) for name in batch.sources]
+        source.add({"source": np.array(numbers, dtype=np.int32)})
         for number, head in enumerate(batch.heads, base):
             fixed += [(number, kind) for kind in head]
-    n = columns.blocks
-    for column in lines:
-        for part in _scan_lines(column, lexicon):
-            columns.add(part)
-        if column is lines[0]:
-            titles = columns.blocks - n
-    blocks = columns.done()
+        memory.relax()
+    n = texts.rows
+    for columns in (titles, abstracts):
+        texts.add_blocks(Blocks(**columns.done()), 0)
+    found_more, blocks = more.done(), Blocks(**texts.done())
     first = np.searchsorted(blocks.record[:n], np.arange(len(ids) + 1)).astype(np.int64)
     return Corpus(
         blocks=blocks,
         n=n,
         chars=chars,
-        titles=titles,
+        titles=titles.rows,
         first=first,
         fixed=_fixed(fixed, first, n),
-        phrases={role: lexicon.begins(blocks, role)[:n] for role in ROLES if role != "common"},
-        residue=np.concatenate([*residue, np.zeros(0, dtype=np.uint8)]),
+        residue=found_more.pop("residue"),
+        phrases=found_more,
         ids=ids,
         dates=dates,
-        source=np.array(source, dtype=np.int32),
+        source=source.done()["source"],
         sources=list(known),
     )
 
 
-class _Columns:
-    """The columns of `Blocks`, growing."""
-
-    def __init__(self) -> None:
-        self.blocks = 0
-        self._tokens = 0
-        self._room = {name: np.empty(0, dtype=kind) for name, kind in _DTYPES.items()}
-
-    def add(self, part: Blocks, base: int | None = None) -> None:
-        """Append blocks, their records numbered from `base`, or for the whole already."""
-        more = part._asdict()
-        if base is not None:
-            more["record"] = part.record + np.int32(base)
-        more["pointer"] = part.pointer[:-1] + self._tokens
-        for name, values in more.items():
-            at = self._tokens if name == "tokens" else self.blocks
-            room = self._room[name]
-            if at + values.size > room.size:
-                room.resize(max(at + values.size, room.size * 5 // 4), refcheck=False)
-            room[at : at + values.size] = values
-        self.blocks += part.key.size
-        self._tokens += part.tokens.size
-
-    def done(self) -> Blocks:
-        """All that was added; nothing can be added any more."""
-        for name, room in self._room.items():
-            room.resize(self._tokens if name == "tokens" else self.blocks, refcheck=False)
-        pointer = np.append(self._room.pop("pointer"), self._tokens)
-        return Blocks(pointer=pointer, **self._room)
-
-
-_DTYPES = {
+JUDGED = tuple(role for role in ROLES if role != "common")
+_BLOCKS: dict[str, type[np.generic]] = {
     "record": np.int32, "start": np.int32, "end": np.int32, "key": np.uint64, "pointer": np.int64,
     "tokens": np.uint32, "shape": np.uint16, "lead": np.uint8, "content": np.uint8,
     "echo": np.uint8,
 }  # fmt: skip
 
 
-def _scan_lines(lines: list[tuple[int, str]], lexicon: Lexicon) -> Iterator[Blocks]:
-    """Each line as one block, whatever line ends it holds."""
-    rest = iter(lines)
-    while batch := list(islice(rest, 20_000)):
-        blocks = scan([" ".join(line.split()) for _, line in batch], lexicon.common).blocks
-        record = np.array([number for number, _ in batch], dtype=np.int32)
-        yield blocks._replace(record=record[blocks.record])
+class _Columns:
+    """Columns that grow."""
+
+    def __init__(self, dtypes: dict[str, type[np.generic]], memory: Memory) -> None:
+        self._memory = memory
+        self._room = {name: memory.empty(0, dtype) for name, dtype in dtypes.items()}
+        self._filled = dict.fromkeys(dtypes, 0)
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return self._filled["record"]
+
+    def add(self, more: dict[str, Any]) -> None:
+        """Append values, to each column its own."""
+        for name, values in more.items():
+            at = self._filled[name]
+            end = self._filled[name] = at + values.size
+            if end > self._room[name].size:
+                room = max(end, self._room[name].size * 5 // 4)
+                self._room[name] = self._memory.resized(self._room[name], room)
+            self._room[name][at:end] = values
+
+    def add_blocks(self, blocks: Blocks, base: int) -> None:
+        """Append blocks whose records are numbered from `base`."""
+        pointer = blocks.pointer[:-1] + self._filled["tokens"]
+        record = blocks.record + np.int32(base)
+        self.add(blocks._replace(record=record, pointer=pointer)._asdict())
+
+    def done(self) -> dict[str, Any]:
+        """All that was added; nothing can be added any more."""
+        if "pointer" in self._filled:
+            self.add({"pointer": np.array([self._filled["tokens"]], dtype=np.int64)})
+        return {name: self._room[name][:end] for name, end in self._filled.items()}
 
 
 def _fixed(head: list[tuple[int, str]], first: I64, n: int) -> U8:

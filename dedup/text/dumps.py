@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dedup.records import F64, I64, U32, Bool
+from dedup.records import F64, I64, U32, Bool, Strings
 from dedup.text import kernels
 from dedup.text.blocks import Blocks, scan, stems_of
 from dedup.text.lexicon import Lexicon
@@ -67,7 +67,7 @@ def cut_articles(text: str, lexicon: Lexicon) -> tuple[Blocks, list[Article]]:
     Returns:
         Its blocks, and articles that cover them all, in order.
     """
-    blocks = scan([text], lexicon.common).blocks
+    blocks = scan(Strings.of([text]), lexicon.common).blocks
     n = blocks.key.size
     if n == 0:
         return blocks, []

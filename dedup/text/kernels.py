@@ -98,6 +98,7 @@ def cut_blocks(
     buf: Any,
     starts: Any,
     signs: Any,
+    lines: Any,
     record: Any,
     byte_start: Any,
     byte_end: Any,
@@ -111,6 +112,7 @@ def cut_blocks(
         buf: uint8; the texts in UTF-8, one after the other.
         starts: int64[n + 1]; where each text begins in `buf`, and the end of the last.
         signs: uint8; `sign_table()`.
+        lines: whether lines part blocks; a text is one block otherwise.
         record: int32 out; index of the text a block stands in.
         byte_start: int64 out; where the block begins in `buf`.
         byte_end: int64 out; where it ends.
@@ -159,7 +161,7 @@ def cut_blocks(
                     visible = visible or sign & INVISIBLE == 0
             odd = odd or not (c == 0x20 or c == 0x09 or c == 0x0D or c == 0x0A)
             char += seen
-            if sign & NEWLINE == 0 and i < stop:
+            if (sign & NEWLINE == 0 or not lines) and i < stop:
                 continue
             if visible:
                 record[n] = r
