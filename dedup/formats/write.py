@@ -18,7 +18,7 @@ from dedup.text.corpus import Corpus
 Put: TypeAlias = Callable[[str, list[bytes]], None]
 """Takes "clean", "removed", "dropped" or "rejected", and lines."""
 
-TOGETHER = 500  # records whose lines are handed on at once
+TOGETHER = 500  # lines that are handed on at once
 _BLANK = Reason({"rule": "white-space"}, None, None)
 _KIND = ["", *(rule.kind for rule in RULES.values())]
 
@@ -53,13 +53,16 @@ def write(
     reasons = verdicts.reasons(corpus, evidence)
     lines: dict[str, list[bytes]] = {"clean": [], "removed": [], "dropped": []}
     for number, row in enumerate(rows):
-        if number % TOGETHER == 0:
+        if len(lines["clean"]) >= TOGETHER:
             _hand_on(lines, put)
         struct = next(structs)
         removals = _removals(corpus, verdicts, number, row.text) if touched[number] else []
         if removals:
             source = corpus.sources[corpus.source[number]]
-            lines["removed"] += _removal_rows(corpus.ids[number], source, row, removals, reasons)
+            for line in _removal_rows(corpus.ids[number], source, row, removals, reasons):
+                lines["removed"].append(line)
+                if len(lines["removed"]) >= TOGETHER:
+                    _hand_on(lines, put)
             struct["kept"] -= sum(removal.block >= 0 for removal in removals)
             struct["removed"] = len(removals)
             for removal in removals:
