@@ -75,15 +75,16 @@ def clean(
         *(None if path is None else os.fspath(path) for path in (out, removed, stats))
     )
     outputs.check(item.path for item in inputs.inputs if item.path)
-    with outputs:
-        return run(inputs, _Sink(outputs, discard), config, progress)
+    with outputs, Memory(config.memory_limit()) as memory:
+        return run(inputs, _Sink(outputs, discard), config, memory, progress)
 
 
-def run(inputs: Inputs, sink: _Sink, config: Config, progress: Progress | None) -> Result:
+def run(
+    inputs: Inputs, sink: _Sink, config: Config, memory: Memory, progress: Progress | None
+) -> Result:
     """Hand the data from stage to stage."""
     counts = Counts()
     batches = _batches(inputs, counts, sink, progress)
-    memory = Memory(config.memory_limit())
     corpus = build(batches, lexicon.load(), memory, config.workers, config.keep == "earliest")
     rank = rank_of(corpus, config.keep)
     order = keeping_order(corpus, rank)
@@ -92,11 +93,10 @@ def run(inputs: Inputs, sink: _Sink, config: Config, progress: Progress | None) 
     # Residue is told by how many stories it stands in, stories by what is left without residue:
     # the first round takes only copies for one story.
     nothing = np.zeros(corpus.n, dtype=np.bool_)
-    _, _, verdicts = _judge(corpus, groups, rank, nothing, COPY_SHARE)
+    _, _, verdicts = _judge(corpus, groups, rank, nothing, COPY_SHARE, memory)
     residue = verdicts.residue()
-    stories, evidence, verdicts = _judge(corpus, groups, rank, residue, STORY_SHARE)
+    stories, evidence, verdicts = _judge(corpus, groups, rank, residue, STORY_SHARE, memory)
     residue = verdicts.residue()
-    memory.relax()
     groups = without(corpus.blocks, groups, residue, order, config, memory)
     judge_repeats(corpus, groups, evidence, verdicts, config)
     rows = inputs.rows(_tell(progress, "writing", inputs.size))
@@ -106,11 +106,14 @@ def run(inputs: Inputs, sink: _Sink, config: Config, progress: Progress | None) 
 
 
 def _judge(
-    corpus: Corpus, groups: Groups, rank: I64, residue: Bool, share: float
+    corpus: Corpus, groups: Groups, rank: I64, residue: Bool, share: float, memory: Memory
 ) -> tuple[I64, Evidence, Verdicts]:
     """Stories of what is no residue, the evidence they give, and what residue that tells."""
     stories = find_stories(corpus, groups, rank, residue, share)
-    evidence = gather(corpus, groups, stories)
+    memory.relax()
+    columns: list[Any] = [memory.keep(column) for column in gather(corpus, groups, stories)]
+    evidence = Evidence(*columns)
+    memory.relax()
     return stories, evidence, judge_residue(corpus, evidence)
 
 

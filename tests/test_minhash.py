@@ -9,6 +9,7 @@ from datasketch.lsh import _optimal_param
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dedup.engines.memory import Memory
 from dedup.sketch import kernels, lsh, minhash
 
 
@@ -48,6 +49,6 @@ def test_a_block_without_shingles_has_no_signature():
 
 
 def test_buckets_hold_who_meets_another():
-    buckets = lsh.buckets(np.array([[1, 2, 1, 3, 4], [9, 8, 7, 8, 6]], dtype=np.uint32))
+    buckets = lsh.buckets(np.array([[1, 2, 1, 3, 4], [9, 8, 7, 8, 6]], dtype=np.uint32), Memory())
     assert buckets.members.tolist() == [0, 1, 2, 3]
     assert buckets.number.tolist() == [[0, 1, 0, 3], [0, 1, 2, 1]]

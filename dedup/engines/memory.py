@@ -2,42 +2,77 @@
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import os
 import tempfile
-from typing import Any
+import threading
+import time
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
-SPILL = 32 << 20  # bytes from which a column goes to disk when no limit is set
-SMALL = 1 << 20  # bytes under which it never pays
+HELD = 96 << 20  # bytes of arrays held in memory when no limit is set
+MOST = 300 << 20  # bytes in memory from which pages are handed back
+INTERVAL = 0.02  # seconds between two looks
+PAUSE = 0.5  # seconds until the C library is asked again
+STATM = Path("/proc/self/statm")
+SMALL = 1 << 20  # bytes of an array that are not worth a file
+PART = 0.25  # part of a limit that held arrays may take; the rest is for work on them
+
+Array = TypeVar("Array", bound=np.ndarray[Any, Any])
 
 
 class Memory:
-    """Gives out arrays, some of them mapped files whose pages the system may take back.
+    """Gives out arrays; past a budget these are mapped files, whose pages can be handed back.
+
+    Used as a context, it watches how much memory the process takes, and hands pages back whenever
+    that is more than it should be, whatever is being done at that moment.
 
     Args:
-        limit: bytes that the process shall stay under; None to spill single large columns only.
+        limit: bytes that the process shall stay under, None if that is not said.
     """
 
     def __init__(self, limit: int | None = None) -> None:
-        self._limit = limit
-        self._maps: dict[int, np.memmap[Any, Any]] = {}
-        self._files: dict[int, Any] = {}
+        self._budget = HELD if limit is None else int(PART * limit)
+        self._most = MOST if limit is None else 2 * self._budget
+        self._held = 0
+        self._maps: dict[int, tuple[np.memmap[Any, Any], Any]] = {}
+        self._done = threading.Event()
+
+    def __enter__(self) -> Memory:
+        if STATM.exists():
+            threading.Thread(target=self._watch, daemon=True).start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._done.set()
+
+    def _watch(self) -> None:
+        trimmed = 0.0
+        while not self._done.wait(INTERVAL):
+            pages = int(STATM.read_text().split()[1])
+            if self._maps and pages * mmap.PAGESIZE > self._most:
+                self.relax()
+                if time.monotonic() > trimmed + PAUSE:
+                    _trim()
+                    trimmed = time.monotonic()
 
     def empty(self, shape: int | tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
         """An array to write to."""
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        if size < (SPILL if self._limit is None else SMALL):
+        if size < SMALL or self._held + size <= self._budget:
+            self._held += size
             return np.empty(shape, dtype=dtype)
         return self._mapped(tempfile.TemporaryFile(), shape, dtype)
 
     def resized(self, array: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
         """The one-dimensional array with room for n values, its first ones kept."""
-        file = self._files.pop(id(array), None)
-        if file is not None:
-            self._maps.pop(id(array))
+        if id(array) in self._maps:
+            _, file = self._maps.pop(id(array))
             return self._mapped(file, n, array.dtype)
+        self._held -= array.nbytes
         out = self.empty(n, array.dtype)
         if isinstance(out, np.memmap):
             out[: array.size] = array[:n]
@@ -45,13 +80,28 @@ class Memory:
         array.resize(n, refcheck=False)
         return array
 
+    def keep(self, array: Array) -> Array:
+        """The same values where there is room for them."""
+        out = self.empty(array.shape, array.dtype)
+        if not isinstance(out, np.memmap):
+            return array
+        out[:] = array
+        return out  # type: ignore[return-value]
+
     def relax(self) -> None:
         """Hand the pages of mapped files back to the system; they come again when looked at."""
-        for mapped in self._maps.values():
+        for mapped, _ in list(self._maps.values()):
             mapped._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
 
     def _mapped(self, file: Any, shape: Any, dtype: Any) -> np.ndarray[Any, Any]:
         mode: Any = "r+" if os.fstat(file.fileno()).st_size else "w+"
         out: np.memmap[Any, Any] = np.memmap(file, dtype=dtype, mode=mode, shape=shape)
-        self._maps[id(out)], self._files[id(out)] = out, file
+        self._maps[id(out)] = out, file
         return out
+
+
+def _trim() -> None:
+    """Have the C library hand back what it keeps for later, where it can."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -111,7 +111,7 @@ def _beside(
     record = corpus.record_of()
     out = np.zeros(sure.size, dtype=np.bool_)
     for step in (1, -1):
-        near = np.roll(np.arange(sure.size), -step)
+        near = np.roll(np.arange(sure.size, dtype=np.int32), -step)
         same = (record[near] == record) & sure[near]
         out |= same & (keeper[near] - keeper == step)
     return out

@@ -126,8 +126,8 @@ def _lone(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Bool:
     loose: F64 = np.bincount(record, weights=inside & ~sure, minlength=corpus.records) / np.diff(
         corpus.first
     ).clip(1)
-    content = corpus.blocks.content[:n].astype(np.int64)
-    echo = corpus.blocks.echo[:n].astype(np.int64)
+    content = corpus.blocks.content[:n].astype(np.int16)
+    echo = corpus.blocks.echo[:n].astype(np.int16)
     shape = corpus.blocks.shape[:n]
     unlike = (
         kernels.COLON_END | kernels.DOTS_END | kernels.BULLET | kernels.NUMBERED
@@ -135,7 +135,7 @@ def _lone(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Bool:
     device = (shape & (kernels.DOTS | kernels.COLON)) != 0
     question = (shape & kernels.QUESTION) != 0
     brief = evidence.length <= LONE_TOKENS
-    apart = brief & (content >= LONE_STEMS) & (echo <= LONE_ECHO * content)
+    apart = brief & (content >= LONE_STEMS) & (echo <= np.float32(LONE_ECHO) * content)
     strong = apart & (4 * echo <= content)
     kept = evidence.heading & (verdicts.rule == KEPT)
     touching = _beside(record, sure | (kept & apart))
@@ -183,7 +183,7 @@ def _listed(record: I32, heading: Bool, sure: Bool, strong: Bool) -> Bool:
     line = heading | sure
     begins = np.ones(n, dtype=np.bool_)
     begins[1:] = (record[1:] != record[:-1]) | ~line[:-1] | ~line[1:]
-    run = np.cumsum(begins) - 1
+    run = np.cumsum(begins, dtype=np.int32) - 1
     length = np.bincount(run)
     links = (np.bincount(run, weights=sure) > 0) | (
         (length <= LISTED) & (2 * np.bincount(run, weights=strong) > length)

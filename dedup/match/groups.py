@@ -51,7 +51,7 @@ def group(blocks: Blocks, order: I32, config: Config, memory: Memory) -> Groups:
         (first == np.arange(first.size)) & (blocks.length() >= config.shingle) & (blocks.key != 0)
     ).astype(np.int32)
     near, similarity, capped = _near(blocks, unique, order, config, memory)
-    return Groups(near[first], similarity[first], capped)
+    return Groups(memory.keep(near[first]), memory.keep(similarity[first]), capped)
 
 
 def without(
@@ -108,7 +108,7 @@ def _near(
         blocks.tokens, blocks.pointer, unique, config.shingle, config.seed, bands, rows, memory,
         config.workers,
     )  # fmt: skip
-    bucket = lsh.buckets(hashes, config.workers)
+    bucket = lsh.buckets(hashes, memory, config.workers)
     members = unique[bucket.members]
     rank = np.empty(n, dtype=np.int32)
     rank[order] = np.arange(n, dtype=np.int32)
@@ -126,6 +126,8 @@ def _star(
     m = members.size
     sets = shingle_sets(blocks.tokens, blocks.pointer, members, config.shingle, memory)
     found, alike = np.empty(m, dtype=np.int64), np.empty(m, dtype=np.float64)
+    head = memory.empty(bucket.shape, np.int32)
+    head[:] = -1
     capped = kernels.group(
         sets.hashes,
         sets.pointer,
@@ -133,8 +135,8 @@ def _star(
         np.arange(m) if order is None else order,
         config.threshold,
         config.max_candidates,
-        np.full(bucket.shape, -1, dtype=np.int32),
-        np.empty(bucket.shape, dtype=np.int32),
+        head,
+        memory.empty(bucket.shape, np.int32),
         np.full(m, -1, dtype=np.int64),
         found,
         alike,

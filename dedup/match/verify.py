@@ -40,9 +40,10 @@ def shingle_sets(
         pointer: int64[n + 1]; where each block's tokens begin.
         which: int64[m]; blocks.
         shingle: tokens in a shingle; shorter blocks have an empty set.
-        memory: what to relax on the way.
+        memory: where the sets lie, and what to relax on the way.
     """
-    out = np.empty(int((pointer[which + 1] - pointer[which]).sum()), dtype=np.uint64)
+    room = int((pointer[which + 1] - pointer[which]).sum())
+    out = np.empty(room, dtype=np.uint64) if memory is None else memory.empty(room, np.uint64)
     out_pointer = np.zeros(which.size + 1, dtype=np.int64)
     total = 0
     for at in range(0, which.size, BATCH):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from dedup.engines.memory import Memory
 from dedup.engines.threads import in_order
 from dedup.records import I32, I64, U32, Bool
 from dedup.sketch import kernels
@@ -67,11 +68,12 @@ def first_equal(values: npt.NDArray[np.integer[Any]]) -> I32:
     return out
 
 
-def buckets(band_hashes: U32, workers: int = 1) -> Buckets:
+def buckets(band_hashes: U32, memory: Memory, workers: int = 1) -> Buckets:
     """Which signatures meet.
 
     Args:
         band_hashes: uint32[bands, m].
+        memory: where large arrays lie.
         workers: bands in work at a time.
     """
     bands, m = band_hashes.shape
@@ -88,7 +90,7 @@ def buckets(band_hashes: U32, workers: int = 1) -> Buckets:
     for found in in_order(meeting, range(bands), workers):
         shared |= found
     members = np.flatnonzero(shared)
-    number = np.empty((bands, members.size), dtype=np.int32)
+    number = memory.empty((bands, members.size), np.int32)
     for band, values in enumerate(band_hashes):
         number[band] = first_equal(values[members])
     return Buckets(members, number)
