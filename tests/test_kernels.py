@@ -329,27 +329,23 @@ labelled = st.lists(
 
 
 class Records:
-    """Records of labelled blocks; one of four does not count, one of four is no paragraph."""
+    """Records of labelled blocks, one of four no paragraph."""
 
     def __init__(self, lists):
         self.first = np.cumsum([0, *map(len, lists)]).astype(np.int64)
         flat = [item for items in lists for item in items]
-        self.label = np.array([label for label, _ in flat], dtype=np.int64)
-        self.usable = np.array([kind != 0 for _, kind in flat], dtype=np.bool_)
+        self.label = np.array([label for label, _ in flat], dtype=np.int32)
         self.line = np.array([kind == 1 for _, kind in flat], dtype=np.bool_)
         self.scratch = Scratch(self.first)
 
     def blocks(self, record):
-        return range(self.first[record], self.first[record + 1])
-
-    def counted(self, record):
-        return [b for b in self.blocks(record) if self.usable[b]]
+        return list(range(self.first[record], self.first[record + 1]))
 
     def run(self, a, b):
         s = self.scratch
         n = match_kernels.common_run(
-            self.label, self.usable, *self.first[a : a + 2], *self.first[b : b + 2], s.table,
-            s.room, s.one, s.other,
+            self.label, *self.first[a : a + 2], *self.first[b : b + 2], s.table, s.room, s.one,
+            s.other,
         )  # fmt: skip
         return list(zip(s.one[:n].tolist(), s.other[:n].tolist(), strict=True))
 
@@ -359,7 +355,7 @@ class Records:
 def test_common_run(lists):
     records = Records(lists)
     run = records.run(0, 1)
-    labels = [[label if kind else None for label, kind in items] for items in lists[:2]]
+    labels = [[label for label, _ in items] for items in lists[:2]]
     assert len(run) == twins.common_run(*labels)
     assert all(records.label[i] == records.label[j] for i, j in run)
     assert all(i < x and j < y for (i, j), (x, y) in pairwise(run))
@@ -369,16 +365,15 @@ def test_common_run(lists):
 @given(labelled, st.sampled_from([0.4, 0.8]), st.integers(0, 30))
 def test_lead(lists, share, least_tokens):
     records = Records(lists)
-    lengths = np.array([5 + label for label in records.label], dtype=np.int64)
-    pointer = np.append(0, np.cumsum(lengths))
-    total = [int(lengths[records.counted(r)].sum()) for r in range(len(lists))]
+    lengths = 5 + records.label
+    total = [int(lengths[records.blocks(r)].sum()) for r in range(len(lists))]
     pairs = [(b, a, min(total[a], total[b])) for b in range(len(lists)) for a in range(b)]
     late, ahead, least = np.array(pairs, dtype=np.int64).T.copy()
     leader = np.arange(len(lists))
     s = records.scratch
     match_kernels.lead(
-        records.label, records.usable, pointer, records.first, late, ahead, least, share,
-        least_tokens, s.table, s.room, s.one, s.other, leader,
+        records.label, lengths, records.first, late, ahead, least, share, least_tokens, s.table,
+        s.room, s.one, s.other, leader,
     )  # fmt: skip
 
     def shared(a, b):
@@ -396,17 +391,17 @@ def test_gap_pairs(lists):
     framed = np.empty(1000, dtype=np.bool_)
     pair = (np.array([0]), np.array([1]))
     n = match_kernels.gap_pairs(
-        records.label, records.usable, records.line, records.first, *pair, s.table, s.room, s.one,
-        s.other, block, match, framed,
+        records.label, records.line, records.first, *pair, s.table, s.room, s.one, s.other, block,
+        match, framed,
     )  # fmt: skip
     got = list(zip(*(part[:n].tolist() for part in (block, match, framed)), strict=True))
     lines = set(np.flatnonzero(records.line).tolist())
-    expected = twins.gap_pairs(records.run(0, 1), records.counted(0), records.counted(1), lines)
+    expected = twins.gap_pairs(records.run(0, 1), records.blocks(0), records.blocks(1), lines)
     assert len(got) == len(set(got))
     assert set(got) == expected
     few = match_kernels.gap_pairs(
-        records.label, records.usable, records.line, records.first, *pair, s.table, s.room, s.one,
-        s.other, block[:1], match[:1], framed[:1],
+        records.label, records.line, records.first, *pair, s.table, s.room, s.one, s.other,
+        block[:1], match[:1], framed[:1],
     )  # fmt: skip
     assert few == n
 

@@ -234,22 +234,22 @@ def containments(lists: Sequence[Sequence[int]], pairs: Sequence[tuple[int, int]
     ]
 
 
-def common_run(one: Sequence[int | None], other: Sequence[int | None]) -> int:
-    """How many labels (None for blocks that do not count) stand in both in the same order."""
+def common_run(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many labels stand in both in the same order."""
 
-    def numbered(labels: Sequence[int | None]) -> list[tuple[int, int] | None]:
+    def numbered(labels: Sequence[int]) -> list[tuple[int, int]]:
         seen: Counter[int] = Counter()
         out = []
         for label in labels:
-            out.append(None if label is None else (label, seen[label]))
-            seen[label if label is not None else -1] += 1
+            out.append((label, seen[label]))
+            seen[label] += 1
         return out
 
     a, b = numbered(one), numbered(other)
     best = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
     for i, x in enumerate(a):
         for j, y in enumerate(b):
-            equal = best[i][j] + 1 if x is not None and x == y else 0
+            equal = best[i][j] + 1 if x == y else 0
             best[i + 1][j + 1] = max(best[i][j + 1], best[i + 1][j], equal)
     return best[-1][-1]
 
@@ -279,7 +279,7 @@ def lead(
 def gap_pairs(
     run: Sequence[tuple[int, int]], mine: Sequence[int], theirs: Sequence[int], line: set[int]
 ) -> set[tuple[int, int, bool]]:
-    """(block, match, framed) around the matched blocks of two records (their usable blocks)."""
+    """(block, match, framed) around the matched blocks of two records."""
     places = [(mine.index(i), theirs.index(j)) for i, j in run]
     runs: list[list[tuple[int, int]]] = []
     for i, j in places:

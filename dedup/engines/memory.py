@@ -38,7 +38,7 @@ class Memory:
         self._budget = HELD if limit is None else int(PART * limit)
         self._most = MOST if limit is None else 2 * self._budget
         self._held = 0
-        self._maps: dict[int, tuple[np.memmap[Any, Any], Any]] = {}
+        self._maps: dict[int, tuple[np.ndarray[Any, Any], mmap.mmap, Any]] = {}
         self._done = threading.Event()
 
     def __enter__(self) -> Memory:
@@ -70,11 +70,11 @@ class Memory:
     def resized(self, array: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
         """The one-dimensional array with room for n values, its first ones kept."""
         if id(array) in self._maps:
-            _, file = self._maps.pop(id(array))
+            *_, file = self._maps.pop(id(array))
             return self._mapped(file, n, array.dtype)
         self._held -= array.nbytes
         out = self.empty(n, array.dtype)
-        if isinstance(out, np.memmap):
+        if id(out) in self._maps:
             out[: array.size] = array[:n]
             return out
         array.resize(n, refcheck=False)
@@ -83,20 +83,21 @@ class Memory:
     def keep(self, array: Array) -> Array:
         """The same values where there is room for them."""
         out = self.empty(array.shape, array.dtype)
-        if not isinstance(out, np.memmap):
+        if id(out) not in self._maps:
             return array
         out[:] = array
         return out  # type: ignore[return-value]
 
     def relax(self) -> None:
         """Hand the pages of mapped files back to the system; they come again when looked at."""
-        for mapped, _ in list(self._maps.values()):
-            mapped._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+        for _, mapped, _ in list(self._maps.values()):
+            mapped.madvise(mmap.MADV_DONTNEED)
 
     def _mapped(self, file: Any, shape: Any, dtype: Any) -> np.ndarray[Any, Any]:
         mode: Any = "r+" if os.fstat(file.fileno()).st_size else "w+"
-        out: np.memmap[Any, Any] = np.memmap(file, dtype=dtype, mode=mode, shape=shape)
-        self._maps[id(out)] = out, file
+        mapped: Any = np.memmap(file, dtype=dtype, mode=mode, shape=shape)
+        out: np.ndarray[Any, Any] = mapped.view(np.ndarray)  # kernels are compiled for plain arrays
+        self._maps[id(out)] = out, mapped._mmap, file
         return out
 
 

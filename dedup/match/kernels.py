@@ -198,17 +198,15 @@ def containments(
 
 @nb.njit(cache=True, nogil=True)
 def common_run(
-    label: Any, usable: Any, a: Any, a_end: Any, b: Any, b_end: Any, table: Any, room: Any,
-    one: Any, other: Any,
-) -> int:  # fmt: skip
+    label: Any, a: Any, a_end: Any, b: Any, b_end: Any, table: Any, room: Any, one: Any, other: Any
+) -> int:
     """Pairs of equally labelled blocks of two records, ascending on both sides: the most there are.
 
     A label's k-th block in one record pairs with its k-th in the other. The longest ascending run
     of the pairs is found by patience sorting (Fredman 1975).
 
     Args:
-        label: int64[n]; each block's representative.
-        usable: bool[n]; blocks that count.
+        label: int32[n]; each block's representative.
         a: the first record's first block.
         a_end: the block after its last.
         b: the second record's first block.
@@ -229,14 +227,11 @@ def common_run(
     for k in range(size):
         table[k] = -1
     for j in range(b_end - b - 1, -1, -1):
-        if usable[b + j]:
-            slot = _find(label, b, table, mask, label[b + j])
-            following[j], cursor[j] = table[slot], j
-            table[slot] = j
+        slot = _find(label, b, table, mask, label[b + j])
+        following[j], cursor[j] = table[slot], j
+        table[slot] = j
     length = 0
     for i in range(a_end - a):
-        if not usable[a + i]:
-            continue
         head = table[_find(label, b, table, mask, label[a + i])]
         if head < 0 or cursor[head] < 0:
             continue
@@ -270,15 +265,14 @@ def _find(label: Any, b: Any, table: Any, mask: Any, wanted: Any) -> Any:
 
 @nb.njit(cache=True, nogil=True)
 def lead(
-    label: Any, usable: Any, pointer: Any, first: Any, late: Any, ahead: Any, least: Any,
+    label: Any, length: Any, first: Any, late: Any, ahead: Any, least: Any,
     share: Any, least_tokens: Any, table: Any, room: Any, one: Any, other: Any, leader: Any,
 ) -> None:  # fmt: skip
     """Give every record the leader that it shares most with, in the same order.
 
     Args:
-        label: int64[n]; each block's representative.
-        usable: bool[n]; blocks that count.
-        pointer: int64[n + 1]; where each block's tokens begin.
+        label: int32[n]; each block's representative.
+        length: int32[n]; its tokens.
         first: int64[r + 1]; where each record's blocks begin.
         late: int64[k]; records to be led, all pairs of one together, the foremost first.
         ahead: int64[k]; a record that may lead it. A record that is led leads none.
@@ -294,17 +288,17 @@ def lead(
         best, best_part = record, 0.0
         while p < late.size and late[p] == record:
             candidate = ahead[p]
-            if leader[candidate] == candidate:
+            if leader[candidate] == candidate and least[p] > 0:
                 n = common_run(
-                    label, usable, first[record], first[record + 1], first[candidate],
+                    label, first[record], first[record + 1], first[candidate],
                     first[candidate + 1], table, room, one, other,
                 )  # fmt: skip
                 shared = 0
                 for k in range(n):
-                    shared += pointer[one[k] + 1] - pointer[one[k]]
-                part = shared / least[p] if least[p] > 0 else 0.0
-                enough = part >= share and shared >= min(least[p], least_tokens)
-                if enough and (part > best_part or (part == best_part and candidate < best)):
+                    shared += length[one[k]]
+                part = shared / least[p]
+                better = part > best_part or (part == best_part and candidate < best)
+                if better and part >= share and shared >= min(least[p], least_tokens):
                     best, best_part = candidate, part
             p += 1
         leader[record] = best
@@ -312,112 +306,60 @@ def lead(
 
 @nb.njit(cache=True, nogil=True)
 def gap_pairs(
-    label: Any, usable: Any, line: Any, first: Any, one: Any, other: Any,
-    table: Any, room: Any, mine: Any, theirs: Any, block: Any, match: Any, framed: Any,
+    label: Any, line: Any, first: Any, records: Any, others: Any, table: Any, room: Any, one: Any,
+    other: Any, block: Any, match: Any, framed: Any,
 ) -> int:  # fmt: skip
     """Pairs of blocks in the same gap between, or right next to, matched neighbours of two records.
 
-    A run of matched neighbours is parted where more than GAP usable blocks lie between two.
+    A run of matched neighbours is parted where more than GAP blocks lie between two.
 
     Args:
-        label: int64[n]; each block's representative.
-        usable: bool[n]; blocks that count.
+        label: int32[n]; each block's representative.
         line: bool[n]; blocks that are no paragraphs.
         first: int64[r + 1]; where each record's blocks begin.
-        one: int64[k]; records.
-        other: int64[k]; records that share blocks with them.
-        table, room, mine, theirs: scratch, as of `common_run`.
-        block: int64 out; a block of `one`.
-        match: int64 out; a block of `other`.
+        records: int64[k]; records.
+        others: int64[k]; records that share blocks with them.
+        table, room, one, other: scratch, as of `common_run`.
+        block: int64 out; a block of the one.
+        match: int64 out; a block of the other.
         framed: bool out; whether the two are the only paragraphs of a gap between matched blocks.
 
     Returns:
         The number of pairs; when there is no room for all, the outs hold the first ones.
     """
     total = 0
-    for p in range(one.size):
-        a, a_end = first[one[p]], first[one[p] + 1]
-        b, b_end = first[other[p]], first[other[p] + 1]
-        n = common_run(label, usable, a, a_end, b, b_end, table, room, mine, theirs)
+    for p in range(records.size):
+        a, a_end = first[records[p]], first[records[p] + 1]
+        b, b_end = first[others[p]], first[others[p] + 1]
+        n = common_run(label, a, a_end, b, b_end, table, room, one, other)
+        follows = False
         for k in range(n):
-            follows = k > 0 and _near(usable, mine, theirs, k)
-            leads = k + 1 < n and _near(usable, mine, theirs, k + 1)
-            if not follows and not leads:
-                continue  # a match by itself makes no run
-            if not follows:
-                low, low_other = _previous(usable, mine[k], a), _previous(usable, theirs[k], b)
-                total = _pair_up(
-                    usable, line, low, mine[k], low_other, theirs[k], False, block, match, framed,
-                    total,
-                )  # fmt: skip
-            if leads:
-                total = _pair_up(
-                    usable, line, mine[k] + 1, mine[k + 1], theirs[k] + 1, theirs[k + 1], True,
-                    block, match, framed, total,
-                )  # fmt: skip
-            else:
-                high, high_other = _next(usable, mine[k], a_end), _next(usable, theirs[k], b_end)
-                total = _pair_up(
-                    usable, line, mine[k] + 1, high, theirs[k] + 1, high_other, False, block,
-                    match, framed, total,
-                )  # fmt: skip
-    return total
-
-
-@nb.njit(cache=True, nogil=True)
-def _near(usable: Any, mine: Any, theirs: Any, k: Any) -> Any:
-    """Whether at most GAP usable blocks part matched neighbours k - 1 and k, on either side."""
-    return (
-        _between(usable, mine[k - 1] + 1, mine[k]) <= GAP
-        and _between(usable, theirs[k - 1] + 1, theirs[k]) <= GAP
-    )
-
-
-@nb.njit(cache=True, nogil=True)
-def _between(usable: Any, low: Any, high: Any) -> Any:
-    n = 0
-    for k in range(low, high):
-        n += usable[k]
-        if n > GAP:
-            break
-    return n
-
-
-@nb.njit(cache=True, nogil=True)
-def _previous(usable: Any, block: Any, begin: Any) -> Any:
-    """The usable block before one; itself if there is none."""
-    k = block - 1
-    while k >= begin and not usable[k]:
-        k -= 1
-    return k if k >= begin else block
-
-
-@nb.njit(cache=True, nogil=True)
-def _next(usable: Any, block: Any, end: Any) -> Any:
-    """The block after the next usable one; the next block if there is none."""
-    k = block + 1
-    while k < end and not usable[k]:
-        k += 1
-    return k + 1 if k < end else block + 1
-
-
-@nb.njit(cache=True, nogil=True)
-def _pair_up(
-    usable: Any, line: Any, a: Any, a_end: Any, b: Any, b_end: Any, inside: Any,
-    block: Any, match: Any, framed: Any, total: Any,
-) -> Any:  # fmt: skip
-    """Append all pairs of usable blocks of two gaps; return the number of pairs so far."""
-    mine, theirs = 0, 0
-    for i in range(a, a_end):
-        mine += usable[i] and not line[i]
-    for j in range(b, b_end):
-        theirs += usable[j] and not line[j]
-    alone = inside and mine == 1 and theirs == 1
-    for i in range(a, a_end):
-        for j in range(b, b_end):
-            if usable[i] and usable[j]:
-                if total < block.size:
-                    block[total], match[total] = i, j
-                    framed[total] = alone and not line[i] and not line[j]
-                total += 1
+            i, j = one[k], other[k]
+            leads = k + 1 < n and one[k + 1] - i <= GAP + 1 and other[k + 1] - j <= GAP + 1
+            # Before a run, in a gap of it, and behind it; a match by itself makes no run.
+            for place in range(2):
+                if place == 0:
+                    if follows or not leads:
+                        continue
+                    low, high, low_other, high_other = max(a, i - 1), i, max(b, j - 1), j
+                elif leads:
+                    low, high, low_other, high_other = i + 1, one[k + 1], j + 1, other[k + 1]
+                elif follows:
+                    low, high = i + 1, min(a_end, i + 2)
+                    low_other, high_other = j + 1, min(b_end, j + 2)
+                else:
+                    continue
+                mine, theirs = 0, 0
+                for x in range(low, high):
+                    mine += not line[x]
+                for y in range(low_other, high_other):
+                    theirs += not line[y]
+                alone = place == 1 and leads and mine == 1 and theirs == 1
+                for x in range(low, high):
+                    for y in range(low_other, high_other):
+                        if total < block.size:
+                            block[total], match[total] = x, y
+                            framed[total] = alone and not line[x] and not line[y]
+                        total += 1
+            follows = leads
     return total

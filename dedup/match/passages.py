@@ -45,6 +45,12 @@ class Scratch:
         self.other = np.empty(n, dtype=np.int64)
 
 
+def counted(corpus: Corpus, groups: Groups, usable: Bool) -> tuple[I64, I32, I64]:
+    """The blocks that count, their representatives, and where each record's begin among them."""
+    which = np.flatnonzero(usable)
+    return which, groups.representative[which], np.searchsorted(which, corpus.first)
+
+
 def extend_passages(
     corpus: Corpus, groups: Groups, kept: Bool, free: Bool, out: Bool, config: Config
 ) -> Passages:
@@ -60,22 +66,22 @@ def extend_passages(
     """
     n = corpus.n
     usable = ~out & (corpus.blocks.key[:n] != 0)
-    representative = groups.representative[:n]
-    one, other = _partners(corpus, representative, usable)
-    scratch = Scratch(corpus.first)
-    line = corpus.blocks.headings()[:n]
+    one, other = _partners(corpus, groups.representative[:n], usable)
+    which, label, first = counted(corpus, groups, usable)
+    scratch = Scratch(first)
+    line = corpus.blocks.headings()[which]
     room = 1024
     while True:
         block, match = np.empty((2, room), dtype=np.int64)
         framed = np.empty(room, dtype=np.bool_)
         found = kernels.gap_pairs(
-            representative, usable, line, corpus.first, one, other,
-            scratch.table, scratch.room, scratch.one, scratch.other, block, match, framed,
+            label, line, first, one, other, scratch.table, scratch.room, scratch.one,
+            scratch.other, block, match, framed,
         )  # fmt: skip
         if found <= room:
             break
         room = found
-    block, match, framed = block[:found], match[:found], framed[:found]
+    block, match, framed = which[block[:found]], which[match[:found]], framed[:found]
     may = free[block] & kept[match]
     block, match, framed = block[may], match[may], framed[may]
     similarity, contained = _alike(corpus, block, match, config.shingle)

@@ -9,7 +9,7 @@ import numpy as np
 
 from dedup.match import kernels
 from dedup.match.groups import Groups
-from dedup.match.passages import Scratch
+from dedup.match.passages import Scratch, counted
 from dedup.records import I64, Bool
 from dedup.text.corpus import Corpus
 
@@ -39,10 +39,11 @@ def find_stories(corpus: Corpus, groups: Groups, rank: I64, out: Bool, share: fl
         corpus.record_of()[blocks], weights=length[blocks], minlength=corpus.records
     )
     one, other, least = _candidates(corpus, groups, rank, blocks, length, total, share)
-    scratch = Scratch(corpus.first)
+    which, label, first = counted(corpus, groups, usable)
+    scratch = Scratch(first)
     kernels.lead(
-        groups.representative[:n], usable, corpus.blocks.pointer, corpus.first, one, other, least,
-        share, LEAST_TOKENS, scratch.table, scratch.room, scratch.one, scratch.other, leader,
+        label, length[which], first, one, other, least, share, LEAST_TOKENS,
+        scratch.table, scratch.room, scratch.one, scratch.other, leader,
     )  # fmt: skip
     return leader
 

@@ -42,6 +42,7 @@ def shingle_sets(
         shingle: tokens in a shingle; shorter blocks have an empty set.
         memory: where the sets lie, and what to relax on the way.
     """
+    which = which.astype(np.int32, copy=False)
     room = int((pointer[which + 1] - pointer[which]).sum())
     out = np.empty(room, dtype=np.uint64) if memory is None else memory.empty(room, np.uint64)
     out_pointer = np.zeros(which.size + 1, dtype=np.int64)

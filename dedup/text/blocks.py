@@ -138,7 +138,7 @@ def _utf8(texts: Strings) -> tuple[U8, I64]:
     """Texts as UTF-8, one after the other, and where each begins."""
     buf = np.frombuffer(texts.data, dtype=np.uint8)
     if not texts.quoted:
-        return buf, texts.starts
+        return buf.copy(), texts.starts  # writable as the other: kernels are compiled for one kind
     out, starts = np.empty(buf.size, dtype=np.uint8), np.empty(texts.starts.size, dtype=np.int64)
     size = utf8.unescape(buf, texts.starts, out, starts)
     return out[:size], starts
