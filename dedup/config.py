@@ -33,13 +33,13 @@ def _setting(
     )
 
 
-LEAST_MEMORY = 300 << 20  # the program itself takes half of it
+LEAST_MEMORY = 512 << 20  # the program and its compiled kernels take a third of it
 _UNITS = {"M": 1 << 20, "G": 1 << 30}
 
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that decides which bytes come out.
+    """Everything that decides which bytes come out, and by what means.
 
     Raises:
         ConfigError: a value lies outside its range or choices.

@@ -15,11 +15,11 @@ import numpy as np
 
 HELD = 96 << 20  # bytes of arrays held in memory when no limit is set
 MOST = 300 << 20  # bytes in memory from which pages are handed back
-INTERVAL = 0.02  # seconds between two looks
+INTERVAL = 0.01  # seconds between two looks
 PAUSE = 0.5  # seconds until the C library is asked again
 STATM = Path("/proc/self/statm")
 SMALL = 1 << 20  # bytes of an array that are not worth a file
-PART = 0.25  # part of a limit that held arrays may take; the rest is for work on them
+PART = 0.15  # part of a limit that held arrays may take; the rest is for work on them
 
 Array = TypeVar("Array", bound=np.ndarray[Any, Any])
 
