@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from dedup.config import Config
+from dedup.engines import processes
 from dedup.engines.memory import Memory
 from dedup.errors import ConfigError
 from dedup.formats import Inputs, Outputs, jsonl, open_inputs
-from dedup.formats.write import write
+from dedup.formats.row import Row
+from dedup.formats.write import Judged, write
 from dedup.judge.evidence import Evidence, gather
 from dedup.judge.judge import judge_repeats, judge_residue
 from dedup.judge.verdicts import Verdicts
@@ -99,8 +102,15 @@ def run(
     residue = verdicts.residue()
     groups = without(corpus.blocks, groups, residue, order, config, memory)
     judge_repeats(corpus, groups, evidence, verdicts, config)
-    rows = inputs.rows(_tell(progress, "writing", inputs.size))
-    write(corpus, stories, evidence, verdicts, rows, config, counts, sink.put)
+    judged = Judged(corpus, stories, evidence, verdicts)
+    parts = config.workers if processes.POSSIBLE and sink.writes else 1
+
+    def rows(start: int, stop: int) -> Iterator[Row]:
+        told = _tell(progress, "writing", inputs.size // parts)
+        return islice(inputs.rows(told, start), stop - start)
+
+    memory.stop_watching()  # a fork takes no threads along
+    write(judged, rows, config, counts, sink.put, parts)
     sink.put("stats", [summary.stats(counts, inputs.fields)])
     return Result(counts, dict(inputs.fields), corpus, groups, sink.lines, sink.paths)
 
@@ -174,10 +184,10 @@ class _Sink:
         self.paths = outputs.paths
         self.lines: dict[str, list[bytes]] = {}
         self._keep = not discard and not outputs.writes
-        self._write = not discard and outputs.writes
+        self.writes = not discard and outputs.writes
 
     def put(self, name: str, lines: list[bytes]) -> None:
-        if self._write:
+        if self.writes:
             self._outputs.write(name, b"".join(lines))
         elif self._keep:
             self.lines.setdefault(name, []).extend(lines)

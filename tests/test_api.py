@@ -11,6 +11,7 @@ import pytest
 
 import dedup
 from dedup.config import Config
+from dedup.engines.processes import in_parts
 from dedup.formats import inputs
 
 ROWS = [
@@ -117,6 +118,37 @@ def test_same_bytes_whatever_the_batch_and_the_workers(monkeypatch, size, worker
     found = dedup.clean(ROWS, workers=workers)
     for name in ("clean", "removed", "dropped"):
         assert list(found.lines(name)) == list(expected.lines(name))
+
+
+@pytest.mark.parametrize("end", ["\n", "", "\n\n"])
+@pytest.mark.parametrize("workers", [2, 3, 7])
+def test_same_files_whatever_the_workers(tmp_path, workers, end):
+    (tmp_path / "a.txt").write_text("عنوان واحد\n\nوكالات - الساحل\n\nنص قصير هنا.\n")
+    lines = [json.dumps(row, ensure_ascii=False) for row in ROWS]
+    (tmp_path / "b.jsonl").write_text("\n".join(lines) + end)
+    (tmp_path / "c.jsonl").write_text("")
+    (tmp_path / "d.jsonl").write_text("{}\n\n" + "\n{]\n".join(lines[:3]) + end)
+    inputs = [tmp_path / name for name in ("a.txt", "b.jsonl", "c.jsonl", "d.jsonl")]
+    one = dedup.clean(inputs, tmp_path / "one.jsonl")
+    more = dedup.clean(inputs, tmp_path / "more.jsonl", workers=workers)
+    assert one.counts == more.counts
+    for name in ("clean", "removed", "dropped", "rejected"):
+        assert list(one.lines(name)) == list(more.lines(name))
+    dedup.restore(tmp_path / "more.jsonl", tmp_path / "back.jsonl")
+
+
+def test_work_in_parts_comes_back_in_order_and_so_do_errors():
+    assert in_parts(lambda part: part * part, 4) == [0, 1, 4, 9]
+
+    def fails(part):
+        if part == 2:
+            raise dedup.InputError("a.jsonl: gone")
+        return part
+
+    with pytest.raises(dedup.InputError, match="gone"):
+        in_parts(fails, 3)
+    with pytest.raises(ChildProcessError):
+        in_parts(lambda part: os._exit(1) if part else part, 2)
 
 
 @pytest.mark.parametrize("text", ["", " \n\u200f", "..."])

@@ -37,6 +37,7 @@ def spilling(monkeypatch):
     monkeypatch.setattr(memory, "HELD", 0)
     monkeypatch.setattr(memory, "SMALL", 0)
     monkeypatch.setattr(memory, "MOST", 0)
+    monkeypatch.setattr(memory, "WORTH", 0)
     monkeypatch.setattr(memory, "INTERVAL", 0.0005)
     monkeypatch.setattr(memory, "PAUSE", 0.01)
 

@@ -15,6 +15,7 @@ import numpy as np
 
 HELD = 96 << 20  # bytes of arrays held in memory when no limit is set
 MOST = 300 << 20  # bytes in memory from which pages are handed back
+WORTH = 96 << 20  # bytes of mapped files, the program's own among them, that are worth it
 INTERVAL = 0.01  # seconds between two looks
 PAUSE = 0.5  # seconds until the C library is asked again
 STATM = Path("/proc/self/statm")
@@ -40,20 +41,30 @@ class Memory:
         self._held = 0
         self._maps: dict[int, tuple[np.ndarray[Any, Any], mmap.mmap, Any]] = {}
         self._done = threading.Event()
+        self._watcher: threading.Thread | None = None
 
     def __enter__(self) -> Memory:
         if STATM.exists():
-            threading.Thread(target=self._watch, daemon=True).start()
+            self._watcher = threading.Thread(target=self._watch, daemon=True)
+            self._watcher.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self.stop_watching()
+
+    def stop_watching(self) -> None:
+        """Let the watching thread end; arrays stay where they are."""
         self._done.set()
+        if self._watcher is not None:
+            self._watcher.join()
+            self._watcher = None
 
     def _watch(self) -> None:
         trimmed = 0.0
         while not self._done.wait(INTERVAL):
-            pages = int(STATM.read_text().split()[1])
-            if self._maps and pages * mmap.PAGESIZE > self._most:
+            _, resident, mapped, *_ = map(int, STATM.read_text().split())
+            worth = mapped * mmap.PAGESIZE > WORTH  # handed back, they must be fetched again
+            if worth and self._maps and resident * mmap.PAGESIZE > self._most:
                 self.relax()
                 if time.monotonic() > trimmed + PAUSE:
                     _trim()

@@ -101,18 +101,22 @@ class Inputs:
             if not records:
                 self.empty.append(item.name)
 
-    def rows(self, progress: Callable[[int], None] | None = None) -> Iterator[Row]:
-        """All records once more, in the same order, as rows to write.
+    def rows(self, progress: Callable[[int], None] | None = None, start: int = 0) -> Iterator[Row]:
+        """The records once more, in the same order, as rows to write.
 
         Args:
             progress: told the number of bytes read since the last call.
+            start: records to leave out at the beginning.
 
         Raises:
             InputError: an input cannot be read.
         """
         for item, reader in zip(self.inputs, self._readers, strict=True):
-            with _reading(item), item.open() as file:
-                yield from reader.rows(_chunks(file, progress))
+            skipped = min(start, reader.records)
+            start -= skipped
+            if skipped < reader.records:
+                with _reading(item), item.open() as file:
+                    yield from reader.rows(_chunks(file, progress), skipped)
 
 
 class _reading:

@@ -120,12 +120,23 @@ class JsonLines:
                 if name:
                     fields[meaning, name] += times
 
-    def rows(self, chunks: Iterator[bytes]) -> Iterator[Row]:
-        """The rows of the records, in order, as `batches` found them."""
-        wanted = zip(self._lines, self._forms, strict=True)
+    @property
+    def records(self) -> int:
+        """How many `batches` found."""
+        return len(self._lines)
+
+    def rows(self, chunks: Iterator[bytes], start: int) -> Iterator[Row]:
+        """The rows of the records from `start` on, in order, as `batches` found them."""
+        wanted = zip(self._lines[start:], self._forms[start:], strict=True)
         line, form = next(wanted, (0, 0))
         number = 0
         for chunk in _without_bom(chunks):
+            if not line:
+                return
+            ends = chunk.count(b"\n") + (not chunk.endswith(b"\n"))
+            if number + ends < line:  # nothing wanted in here
+                number += ends
+                continue
             for raw in _lines(chunk):
                 number += 1
                 if number == line:

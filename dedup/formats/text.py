@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -38,6 +39,7 @@ class TextDump:
     def __init__(self, name: str, config: Config) -> None:
         self._name = name
         self._base = PurePath(name).name
+        self.records = 0
 
     def batches(self, chunks: Iterator[bytes], fields: Fields) -> Iterator[Batch | Rejected]:
         """The articles of a dump. Lines that are not UTF-8 are set aside."""
@@ -46,6 +48,7 @@ class TextDump:
         articles = list(_articles(lines, numbers))
         if not articles:
             return
+        self.records = len(articles)
         nothing = [""] * len(articles)
         yield Batch(
             texts=Strings.of(article.text for article in articles),
@@ -58,10 +61,10 @@ class TextDump:
             dump=self._name,
         )
 
-    def rows(self, chunks: Iterator[bytes]) -> Iterator[Row]:
-        """The articles as JSON lines, their texts still to be filled in."""
+    def rows(self, chunks: Iterator[bytes], start: int) -> Iterator[Row]:
+        """The articles from `start` on as JSON lines, their texts still to be filled in."""
         lines, numbers, _ = self._lines(chunks)
-        for n, article in enumerate(_articles(lines, numbers), 1):
+        for n, article in enumerate(islice(_articles(lines, numbers), start, None), start + 1):
             raw = {
                 "id": f"{self._base}#{n}",
                 "title": article.title,

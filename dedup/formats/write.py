@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeAlias
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from dedup.config import Config
+from dedup.engines.processes import in_parts
 from dedup.formats import cleaned
 from dedup.formats.row import Row
 from dedup.judge.evidence import Evidence
@@ -18,41 +23,98 @@ from dedup.text.corpus import Corpus
 Put: TypeAlias = Callable[[str, list[bytes]], None]
 """Takes "clean", "removed", "dropped" or "rejected", and lines."""
 
+Rows: TypeAlias = Callable[[int, int], Iterator[Row]]
+"""Gives the rows of the records [start, stop)."""
+
 TOGETHER = 500  # lines that are handed on at once
+PIECE = 1 << 20  # bytes that are copied at once
+NAMES = ("clean", "removed", "dropped")
 _BLANK = Reason({"rule": "white-space"}, None, None)
 _KIND = ["", *(rule.kind for rule in RULES.values())]
 
 
-def write(
-    corpus: Corpus,
-    stories: I64,
-    evidence: Evidence,
-    verdicts: Verdicts,
-    rows: Iterable[Row],
-    config: Config,
-    counts: Counts,
-    put: Put,
-) -> None:
-    """Write every record and its removals.
+@dataclass(slots=True)
+class Written:
+    """What became of some records: how many were cleaned and dropped; by kind, spans and characters
+    that went.
+    """
 
-    Args:
+    cleaned: int = 0
+    dropped: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    removed_chars: Counter[str] = field(default_factory=Counter)
+
+
+class Judged(NamedTuple):
+    """What is known of all records when they are written.
+
+    Attributes:
         corpus: all records.
         stories: int64[records]; the leading record of each record's story.
         evidence: of all blocks.
         verdicts: on all blocks.
+    """
+
+    corpus: Corpus
+    stories: I64
+    evidence: Evidence
+    verdicts: Verdicts
+
+
+def write(judged: Judged, rows: Rows, config: Config, counts: Counts, put: Put, parts: int) -> None:
+    """Write every record and its removals.
+
+    Args:
+        judged: all that is known.
         rows: the records, in the order that the corpus was built in.
         config: `keep_empty`.
         counts: counted into.
         put: takes the lines.
+        parts: processes that write at a time.
     """
-    _count(corpus, stories, verdicts, counts)
+    _count(judged, counts)
+    corpus = judged.corpus
+    bounds = np.searchsorted(corpus.first, np.linspace(0, corpus.n, parts + 1)[1:-1]).tolist()
+    bounds = [0, *bounds, corpus.records]
+    with ExitStack() as stack:
+        files = [
+            {name: stack.enter_context(tempfile.TemporaryFile()) for name in NAMES}
+            for _ in range(1, parts)
+        ]
+
+        def work(part: int) -> Written:
+            def spool(name: str, lines: list[bytes]) -> None:
+                files[part - 1][name].writelines(lines)
+
+            start, stop = bounds[part : part + 2]
+            written = _write(judged, start, stop, rows, config, spool if part else put)
+            for file in files[part - 1].values() if part else ():
+                file.flush()
+            return written
+
+        for part, written in enumerate(in_parts(work, parts)):
+            counts.cleaned += written.cleaned
+            counts.dropped += written.dropped
+            for kind in counts.kinds:
+                counts.kinds[kind] += written.kinds[kind]
+                counts.removed_chars[kind] += written.removed_chars[kind]
+            for name, file in files[part - 1].items() if part else ():
+                file.seek(0)
+                while piece := file.read(PIECE):
+                    put(name, [piece])
+
+
+def _write(judged: Judged, start: int, stop: int, rows: Rows, config: Config, put: Put) -> Written:
+    """Write the records [start, stop)."""
+    corpus, stories, evidence, verdicts = judged
     gone = (verdicts.rule != KEPT) | (corpus.residue != 0)
     touched = np.zeros(corpus.records, dtype=np.bool_)
     touched[corpus.record_of()[gone]] = True
-    structs = _structs(corpus, stories)
-    reasons = verdicts.reasons(corpus, evidence)
-    lines: dict[str, list[bytes]] = {"clean": [], "removed": [], "dropped": []}
-    for number, row in enumerate(rows):
+    structs = _structs(corpus, stories, start, stop)
+    reasons = verdicts.reasons(corpus, evidence, int(corpus.first[start]), int(corpus.first[stop]))
+    lines: dict[str, list[bytes]] = {name: [] for name in NAMES}
+    done = Written()
+    for number, row in enumerate(rows(start, stop), start):
         if len(lines["clean"]) >= TOGETHER:
             _hand_on(lines, put)
         struct = next(structs)
@@ -66,16 +128,17 @@ def write(
             struct["kept"] -= sum(removal.block >= 0 for removal in removals)
             struct["removed"] = len(removals)
             for removal in removals:
-                counts.kinds[removal.kind] += 1
-                counts.removed_chars[removal.kind] += removal.end - removal.start
+                done.kinds[removal.kind] += 1
+                done.removed_chars[removal.kind] += removal.end - removal.start
         if struct["kept"] == 0 and not config.keep_empty:
-            counts.dropped += 1
+            done.dropped += 1
             struct |= {"file": row.file, "line": row.line, "position": number}
             lines["dropped"].append(cleaned.record_row(row, removals, struct))
         else:
-            counts.cleaned += bool(removals)
+            done.cleaned += bool(removals)
             lines["clean"].append(cleaned.record_row(row, removals, struct))
     _hand_on(lines, put)
+    return done
 
 
 def _hand_on(lines: dict[str, list[bytes]], put: Put) -> None:
@@ -84,12 +147,12 @@ def _hand_on(lines: dict[str, list[bytes]], put: Put) -> None:
         lines[name] = []
 
 
-def _structs(corpus: Corpus, stories: I64) -> Iterator[dict[str, Any]]:
+def _structs(corpus: Corpus, stories: I64, start: int, stop: int) -> Iterator[dict[str, Any]]:
     """The struct that each record gets while nothing is removed from it."""
     size = np.bincount(stories, minlength=corpus.records)
     blocks = np.diff(corpus.first)
-    for at in range(0, corpus.records, TOGETHER):
-        part = slice(at, at + TOGETHER)
+    for at in range(start, stop, TOGETHER):
+        part = slice(at, min(at + TOGETHER, stop))
         columns = (blocks[part].tolist(), stories[part].tolist(), size[stories[part]].tolist())
         for number, (kept, leader, told) in enumerate(zip(*columns, strict=True), at):
             story = corpus.ids[leader]
@@ -117,7 +180,8 @@ def _removal_rows(
         yield cleaned.removal_row(id_, source, line, row.text, removal, reason)
 
 
-def _count(corpus: Corpus, stories: I64, verdicts: Verdicts, counts: Counts) -> None:
+def _count(judged: Judged, counts: Counts) -> None:
+    corpus, stories, _, verdicts = judged
     size = np.bincount(stories, minlength=corpus.records)
     counts.records, counts.blocks, counts.chars = corpus.records, corpus.n, corpus.chars
     counts.stories = int((size > 1).sum())

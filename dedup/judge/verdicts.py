@@ -118,9 +118,11 @@ class Verdicts:
         """bool[n]; what goes as a part of the page, not as a repetition."""
         return np.asarray((self.rule != KEPT) & ~np.isin(self.rule, REPEATS))
 
-    def reasons(self, corpus: Corpus, evidence: Evidence) -> Iterator[Reason]:
-        """Why blocks go, in numbers: one row for each removed block, in order."""
-        gone = np.flatnonzero(self.rule != KEPT)
+    def reasons(
+        self, corpus: Corpus, evidence: Evidence, start: int, stop: int
+    ) -> Iterator[Reason]:
+        """Why blocks go, in numbers: one row for each removed block of [start, stop), in order."""
+        gone = start + np.flatnonzero(self.rule[start:stop] != KEPT)
         for at in range(0, gone.size, BATCH):
             which = gone[at : at + BATCH]
             numbers = {
