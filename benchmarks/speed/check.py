@@ -21,6 +21,7 @@ LEAST_SETTLED = 0.9
 MOST_LOST = 0.05
 NEAR = 0.5  # Jaccard at which a kept paragraph says what a removed one said
 SAMPLE = 5000
+Line = tuple[str, int]  # a record and the place of a line in its text
 DECIDED = {"related", "byline", "boilerplate", "title"}  # removals that are not for a likeness
 
 
@@ -61,30 +62,46 @@ class Answer:
 
 
 class Pairs:
-    """Known near-duplicates: lines of `jaccard, id, line, id, line`, tab-separated."""
+    """Known near-duplicates, each two lines of records.
 
-    def __init__(self, path: Path, source: Path) -> None:
-        self._pairs: list[tuple[tuple[str, int], tuple[str, int]]] = []
+    Attributes:
+        lines: their normalised words, by record and place.
+    """
+
+    def __init__(self, pairs: list[tuple[Line, Line]], lines: dict[str, dict[int, str]]) -> None:
+        self._pairs = pairs
+        self.lines = lines
+
+    @classmethod
+    def read(cls, path: Path, source: Path) -> Pairs:
+        """Those in a file of `jaccard, id, line, id, line`, tab-separated."""
+        pairs: list[tuple[Line, Line]] = []
         wanted: defaultdict[str, set[int]] = defaultdict(set)
-        with path.open(encoding="utf-8") as lines:
-            for line in lines:
-                jaccard, one, at, other, place = line.rstrip("\n").split("\t")
+        with path.open(encoding="utf-8") as rows:
+            for row in rows:
+                jaccard, one, at, other, place = row.rstrip("\n").split("\t")
                 if float(jaccard) >= THRESHOLD:
-                    self._pairs.append(((one, int(at)), (other, int(place))))
+                    pairs.append(((one, int(at)), (other, int(place))))
                     wanted[one].add(int(at))
                     wanted[other].add(int(place))
-        self.lines: dict[str, dict[int, str]] = {}
+        lines: dict[str, dict[int, str]] = {}
         for key, text in texts(source):
             if key in wanted:
                 folds = fold(text)
-                self.lines[key] = {at: folds[at] for at in wanted[key]}
-        if missing := wanted.keys() - self.lines.keys():
+                lines[key] = {at: folds[at] for at in wanted[key]}
+        if missing := wanted.keys() - lines.keys():
             raise SystemExit(f"{path}: no record {min(missing)!r} in {source}")
+        return cls(pairs, lines)
+
+    def within(self, keys: set[str]) -> Pairs:
+        """Those whose records are both among these."""
+        pairs = [(one, other) for one, other in self._pairs if {one[0], other[0]} <= keys]
+        return Pairs(pairs, {key: self.lines[key] for key in keys & self.lines.keys()})
 
     def __len__(self) -> int:
         return len(self._pairs)
 
-    def settled(self, standing: set[tuple[str, int]]) -> float:
+    def settled(self, standing: set[Line]) -> float:
         """The share of the pairs of which not both lines are standing."""
         both = sum(one in standing and other in standing for one, other in self._pairs)
         return 1 - both / len(self._pairs)
@@ -113,7 +130,7 @@ def check(source: Path, output: Path, pairs: Pairs | None, removals: bool) -> An
         WrongError: the output is no part of the input.
     """
     distinct, kept = set[int](), set[int]()
-    standing = set[tuple[str, int]]()
+    standing = set[Line]()
     gone: dict[str, None] = {}
     for key, text, left in side_by_side(source, output, removals):
         before = fold(text)

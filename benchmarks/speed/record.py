@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import statistics
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from contestants import FLOOR, HERE, peer_python
+from contestants import FLOOR, HERE, Contestant, versions
 
 OWN = ("newsdedup", "numba", "numpy", "orjson", "msgspec", "regex")
-PEERS = ("datasketch", "numpy", "orjson", "rensa", "xxhash")
 HEAD = (
     *("contestant", "wall s", "CPU s", "MB/s", "peak MB", "wall x floor", "CPU x floor"),
     *("pairs settled", "lost", "residue", "restored", "what it does"),
@@ -24,7 +23,7 @@ HEAD = (
 TIMES = len(HEAD[1:7])
 
 
-def circumstances() -> dict[str, Any]:
+def circumstances(contestants: Iterable[Contestant]) -> dict[str, Any]:
     """When, of which commit, with which packages, on which machine."""
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="minutes"),
@@ -32,7 +31,7 @@ def circumstances() -> dict[str, Any]:
         "uncommitted": [line[3:] for line in _git("status", "--porcelain", "dedup").splitlines()],
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in OWN},
-        "peer_packages": _peer_versions(),
+        "peer_packages": versions(contestants),
         "machine": {
             "cpu": _cpu(),
             "cores": len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count(),
@@ -55,23 +54,29 @@ def medians(runs: list[dict[str, float]], size: int) -> dict[str, float]:
 
 
 def add_ratios(contestants: list[dict[str, Any]]) -> None:
-    """Set each contestant's medians against the floor's."""
-    floor = next(row["median"] for row in contestants if row["name"] == FLOOR)
+    """Set each contestant's medians against the floor's, both for a byte of their input."""
+    floor = next(row for row in contestants if row["name"] == FLOOR)
     for row in contestants:
+        less = floor["input"]["bytes"] / row["input"]["bytes"]
         for name in ("wall", "cpu"):
-            row["median"][f"{name}_to_floor"] = round(row["median"][name] / floor[name], 2)
+            ratio = row["median"][name] / floor["median"][name] * less
+            row["median"][f"{name}_to_floor"] = round(ratio, 2)
 
 
 def table(record: dict[str, Any], markdown: bool = False) -> str:
     """The table of a record; a time with a wrong answer is not in it."""
     rows = [list(HEAD), *(_row(row) for row in record["contestants"])]
+    if _parts(record):
+        sizes = (f"{row['input']['bytes'] / 1e6:.0f}" for row in record["contestants"])
+        for row, size in zip(rows, ("on MB", *sizes), strict=True):
+            row.insert(1, size)
     if markdown:
-        rows.insert(1, ["---", *["--:"] * (len(HEAD) - 2), "---"])
+        rows.insert(1, ["---", *["--:"] * (len(rows[0]) - 2), "---"])
         return "\n".join(f"| {' | '.join(row)} |" for row in rows)
     wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(
-            cell.ljust(width) if place in {0, len(HEAD) - 1} else cell.rjust(width)
+            cell.ljust(width) if place in {0, len(row) - 1} else cell.rjust(width)
             for place, (cell, width) in enumerate(zip(row, wide, strict=True))
         ).rstrip()
         for row in rows
@@ -82,13 +87,20 @@ def caption(record: dict[str, Any]) -> str:
     """What the table is about, in a sentence or two."""
     machine, data = record["machine"], record["input"]
     changed = " with uncommitted changes" if record["uncommitted"] else ""
+    parts = "; who is run on less gets the first of it" if _parts(record) else ""
     return (
         f"{data['name']}: {data['bytes'] / 1e6:.1f} MB, {data['records']:,} records, "
-        f"{data['blocks']:,} paragraphs, {data['pairs']:,} known pairs; "
+        f"{data['blocks']:,} paragraphs, {data['pairs']:,} known pairs{parts}; "
         f"medians of {record['repeat']}. {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['memory_gib']} GiB; Python {record['python']}; {record['date'][:10]}, "
         f"commit {record['commit'][:7]}{changed}."
     )
+
+
+def _parts(record: dict[str, Any]) -> bool:
+    """Whether not all ran on the whole input."""
+    whole = record["input"]["bytes"]
+    return any(row.get("input", {}).get("bytes", whole) != whole for row in record["contestants"])
 
 
 def _row(row: dict[str, Any]) -> list[str]:
@@ -115,16 +127,6 @@ def _git(*arguments: str) -> str:
         ["git", "-C", str(HERE.parents[1]), *arguments], capture_output=True, text=True, check=False
     )
     return done.stdout.rstrip()
-
-
-def _peer_versions() -> dict[str, str]:
-    code = (
-        "import json, sys\nfrom importlib.metadata import version\n"
-        "print(json.dumps({name: version(name) for name in sys.argv[1:]}))"
-    )
-    done = subprocess.run([str(peer_python()), "-c", code, *PEERS], capture_output=True, check=True)
-    versions: dict[str, str] = json.loads(done.stdout)
-    return versions
 
 
 def _cpu() -> str:

@@ -14,17 +14,24 @@ import json
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import record as records
 from check import Answer, Pairs, WrongError, check, same_texts, texts
-from contestants import CONTESTANTS, FLOOR, HERE, Contestant, dedup, make_environment, run
+from contestants import (
+    CONTESTANTS,
+    FLOOR,
+    HERE,
+    WARM_UP,
+    Contestant,
+    dedup,
+    make_environments,
+    run,
+)
 from generate import SEED, SIZE_MB, generate
-
-WARM_UP = 200  # records
 
 
 def main() -> int:
@@ -33,13 +40,13 @@ def main() -> int:
         record = json.loads(args.markdown.read_text(encoding="utf-8"))
         print(f"{records.table(record, markdown=True)}\n\n{records.caption(record)}")
         return 0
-    make_environment()
+    chosen = [c for c in CONTESTANTS if c.name == FLOOR or not args.only or c.name in args.only]
+    make_environments(chosen)
     source, pairs_path = _input(args)
     data = _describe(source)
-    pairs = Pairs(pairs_path, args.pairs_input or source) if pairs_path else None
+    pairs = Pairs.read(pairs_path, args.pairs_input or source) if pairs_path else None
     data["pairs"] = len(pairs) if pairs else 0
-    chosen = [c for c in CONTESTANTS if c.name == FLOOR or not args.only or c.name in args.only]
-    record = {**records.circumstances(), "input": data, "repeat": args.repeat}
+    record = {**records.circumstances(chosen), "input": data, "repeat": args.repeat}
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(source, pairs, Path(folder))
         bench.warm_up(chosen)
@@ -55,6 +62,24 @@ def main() -> int:
     return int(any(row["answer"]["wrong"] for row in record["contestants"]))
 
 
+@dataclass(frozen=True)
+class Part:
+    """The first records of the input, or all of it, and the known pairs among them."""
+
+    path: Path
+    size: int
+    records: int
+    pairs: Pairs | None
+
+    def describe(self) -> dict[str, int]:
+        """Its size, for the record."""
+        return {
+            "bytes": self.size,
+            "records": self.records,
+            "pairs": len(self.pairs) if self.pairs else 0,
+        }
+
+
 class Bench:
     """Runs contestants on one input and keeps what they took and what came out.
 
@@ -64,25 +89,30 @@ class Bench:
     def __init__(self, source: Path, pairs: Pairs | None, folder: Path) -> None:
         self._source = source
         self._pairs = pairs
-        self._folder = folder
+        self._parts: dict[float, Part] = {}
+        self._kept, self._folder = folder / "parts", folder / "run"
+        self._kept.mkdir()
+        self._folder.mkdir()
         self._runs: dict[str, list[dict[str, float]]] = {}
         self._answers: dict[str, dict[str, Answer]] = {}
+        self._checked: dict[tuple[Path, bool, str], Answer] = {}
 
     def warm_up(self, chosen: list[Contestant]) -> None:
         """Run everyone on the first records, so that nobody compiles on the clock."""
         first = self._folder / "first.jsonl"
-        with self._source.open("rb") as lines:
-            first.write_bytes(b"".join(islice(lines, WARM_UP)))
         for contestant in chosen:
+            with self._source.open("rb") as lines:
+                first.write_bytes(b"".join(islice(lines, WARM_UP)))
             log = self._folder / "log.txt"
             if run(contestant, first, self._folder / "out.jsonl", log)["exit"]:
                 sys.exit(f"{contestant.name} fails:\n{log.read_text(encoding='utf-8')}")
-        self._clear()
+            self._clear()
 
     def round(self, contestant: Contestant) -> None:
         """Run a contestant once and check its answer."""
+        part = self._part(contestant.limit)
         output, log = self._folder / "out.jsonl", self._folder / "log.txt"
-        measured = run(contestant, self._source, output, log)
+        measured = run(contestant, part.path, output, log)
         self._runs.setdefault(contestant.name, []).append(measured)
         answers = self._answers.setdefault(contestant.name, {})
         if measured["exit"]:
@@ -90,40 +120,64 @@ class Bench:
             answers["failed"] = Answer(wrong=f"exit code {measured['exit']}: {last}")
         else:
             digest = "".join(_digest(path) for path in sorted(self._folder.glob("out*.jsonl")))
-            if digest not in answers:
-                answers[digest] = self._check(contestant, output)
+            key = (part.path, contestant.removals, digest)
+            if key not in self._checked:
+                self._checked[key] = self._check(contestant, part, output)
+            answers[digest] = self._checked[key]
         self._clear()
 
     def result(self, contestant: Contestant) -> dict[str, Any]:
         """A contestant's part of the record; of several answers a wrong one."""
         runs, answers = self._runs[contestant.name], self._answers[contestant.name].values()
         answer = next((each for each in answers if each.wrong), next(iter(answers)))
+        part = self._part(contestant.limit).describe()
         return {
             "name": contestant.name,
             "does": contestant.does,
+            "input": part,
             "runs": runs,
-            "median": records.medians(runs, self._source.stat().st_size),
+            "median": records.medians(runs, part["bytes"]),
             "answer": {**asdict(answer), "distinct_outputs": len(answers)},
         }
 
-    def _check(self, contestant: Contestant, output: Path) -> Answer:
+    def _part(self, limit: float) -> Part:
+        """As much of the input as a contestant with this limit is run on."""
+        limit = min(limit, self._source.stat().st_size / 1e6)
+        if limit not in self._parts:
+            self._parts[limit] = self._cut(limit)
+        return self._parts[limit]
+
+    def _cut(self, limit: float) -> Part:
+        path = self._source
+        if limit * 1e6 < path.stat().st_size:
+            path = self._kept / f"{limit:g}mb.jsonl"
+            with self._source.open("rb") as lines, path.open("wb") as out:
+                for line in lines:
+                    if out.tell() + len(line) > limit * 1e6:
+                        break
+                    out.write(line)
+        keys = [key for key, _ in texts(path)]
+        pairs = self._pairs and self._pairs.within(set(keys))
+        return Part(path, path.stat().st_size, len(keys), pairs or None)
+
+    def _check(self, contestant: Contestant, part: Part, output: Path) -> Answer:
         try:
             if contestant.name == FLOOR:
-                same = same_texts(self._source, output)
+                same = same_texts(part.path, output)
                 return Answer(wrong="" if same else "the texts are not the input's")
-            answer = check(self._source, output, self._pairs, contestant.removals)
+            answer = check(part.path, output, part.pairs, contestant.removals)
             if contestant.removals:
-                answer.restored = self._restores(output)
+                answer.restored = self._restores(part, output)
         except WrongError as error:
             return Answer(wrong=str(error))
         answer.judge()
         return answer
 
-    def _restores(self, output: Path) -> bool:
+    def _restores(self, part: Part, output: Path) -> bool:
         restored = self._folder / "restored.jsonl"
         command = [str(dedup()), "restore", str(output), "-o", str(restored), "-q"]
         done = subprocess.run(command, check=False)
-        return done.returncode == 0 and same_texts(self._source, restored)
+        return done.returncode == 0 and same_texts(part.path, restored)
 
     def _clear(self) -> None:
         for path in self._folder.iterdir():

@@ -14,6 +14,7 @@ from dedup.sketch.kernels import shingle_hash
 
 GAP = 4  # blocks between two matched neighbours that may still be one passage
 _PRIME = np.uint64(0x100000001B3)
+_at = np.uint64  # an index that cannot be negative
 
 
 @nb.njit(cache=True, nogil=True)
@@ -74,17 +75,22 @@ def jaccard(sets: Any, a: Any, a_end: Any, b: Any, b_end: Any, least: Any) -> fl
     n, m = a_end - a, b_end - b
     if n == 0 or m == 0 or min(n, m) < least * max(n, m):
         return 0.0
+    # Of n + m elements at least this many must be shared; so many of each side may be missed.
+    needed = int(least / (1 + least) * (n + m) - 1e-9)
+    spare, spare_other = n - needed, m - needed
     both = 0
-    while a < a_end and b < b_end:
-        x, y = sets[a], sets[b]
+    while a < a_end and b < b_end and spare >= 0 and spare_other >= 0:
+        x, y = sets[_at(a)], sets[_at(b)]
         if x == y:
             both += 1
             a += 1
             b += 1
         elif x < y:
             a += 1
+            spare -= 1
         else:
             b += 1
+            spare_other -= 1
     similarity = both / (n + m - both)
     return similarity if similarity >= least else 0.0
 

@@ -16,17 +16,18 @@ THRESHOLD = 0.7
 WIDTH = 3  # words in a shingle
 NUM_PERM = 128
 
-_MARKS = re.compile(
-    "[\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0640\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
+MARKS = (  # vowel signs, tatweel, marks of direction; as in the brackets of a regex
+    "\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0640\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff"
 )
-_LETTERS = (("أ", "ا"), ("إ", "ا"), ("آ", "ا"), ("ى", "ي"), ("ة", "ه"), ("ؤ", "و"), ("ئ", "ي"))
+LETTERS = (("أ", "ا"), ("إ", "ا"), ("آ", "ا"), ("ى", "ي"), ("ة", "ه"), ("ؤ", "و"), ("ئ", "ي"))
+_MARK = re.compile(f"[{MARKS}]")
 _WORD = re.compile(r"[^\W_]+")
 
 
 def words(text: str) -> list[list[str]]:
     """The normalised words of each paragraph (line) of a text."""
-    text = _MARKS.sub("", text)
-    for letter, plain in _LETTERS:
+    text = _MARK.sub("", text)
+    for letter, plain in LETTERS:
         text = text.replace(letter, plain)
     return [_WORD.findall(line) for line in text.lower().split("\n")]
 
@@ -36,6 +37,37 @@ def shingles(paragraph: list[str]) -> list[str]:
     if len(paragraph) < WIDTH:
         return [" ".join(paragraph)]
     return [*map(" ".join, zip(paragraph, paragraph[1:], paragraph[2:], strict=False))]
+
+
+def distinct(source: str) -> tuple[dict[int, str], set[int]]:
+    """The paragraphs of a file for a library that wants them all at once.
+
+    Returns:
+        The normalised text of each paragraph that has words and is the first of its text, by its
+        number in the file; and the numbers of the later ones of the same text.
+    """
+    first: dict[str, int] = {}
+    removed, number = set[int](), 0
+    with open(source, "rb") as lines:
+        for line in lines:
+            for paragraph in words(orjson.loads(line)["text"]):
+                text = " ".join(paragraph)
+                if text and first.setdefault(text, number) != number:
+                    removed.add(number)
+                number += 1
+    return {number: text for text, number in first.items()}, removed
+
+
+def write_without(source: str, target: str, removed: set[int]) -> None:
+    """Write a file again without the paragraphs of these numbers."""
+    number = 0
+    with open(source, "rb") as lines, open(target, "wb") as out:
+        for line in lines:
+            record = orjson.loads(line)
+            count = record["text"].count("\n") + 1
+            keep = [place not in removed for place in range(number, number + count)]
+            write(out, line, record, keep)
+            number += count
 
 
 def write(out: BinaryIO, line: bytes, record: dict[str, Any], keep: list[bool]) -> None:
