@@ -8,8 +8,8 @@ not hold is removed. `--min_length 1`, because shorter rows vanish from its outp
 splitting finds the words again. It verifies nothing: what shares a bucket is one cluster.
 
 20 bands of 6 as for datasketch: at J = 0.7, by the formula, 9 pairs of 10 share one; of the bands
-that weights of 0.5 give (14 of 9), 4 of 10. `--hash_func xxh3` and `--hash_bits 32` are its fastest;
-processes for all cores.
+that weights of 0.5 give (14 of 9), 4 of 10. `--hash_func xxh3` and `--hash_bits 32` are its
+fastest; processes for all cores.
 """
 
 from __future__ import annotations
