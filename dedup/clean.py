@@ -90,7 +90,7 @@ def run(
     batches = _batches(inputs, counts, sink, progress)
     corpus = build(batches, lexicon.load(), memory, config.workers, config.keep == "earliest")
     rank = rank_of(corpus, config.keep)
-    order = keeping_order(corpus, rank)
+    order = memory.keep(keeping_order(corpus, rank))
     groups = group(corpus.blocks, order, config, memory)
     counts.capped = groups.capped
     # Residue is told by how many stories it stands in, stories by what is left without residue:
@@ -121,10 +121,9 @@ def _judge(
     """Stories of what is no residue, the evidence they give, and what residue that tells."""
     stories = find_stories(corpus, groups, rank, residue, share)
     memory.relax()
-    columns: list[Any] = [memory.keep(column) for column in gather(corpus, groups, stories)]
-    evidence = Evidence(*columns)
+    evidence = gather(corpus, groups, stories, memory)
     memory.relax()
-    return stories, evidence, judge_residue(corpus, evidence)
+    return stories, evidence, judge_residue(corpus, evidence, memory)
 
 
 def warm_up() -> None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dedup.engines.memory import Memory
 from dedup.match.groups import Groups
 from dedup.records import F32, I32, I64, Bool
 from dedup.sketch.lsh import first_equal
@@ -64,28 +65,23 @@ class Evidence(NamedTuple):
     records: I32
 
 
-def gather(corpus: Corpus, groups: Groups, leader: I64) -> Evidence:
+def gather(corpus: Corpus, groups: Groups, leader: I64, memory: Memory) -> Evidence:
     """Gather the evidence of all blocks.
 
     Args:
         corpus: all records.
         groups: matched blocks, headlines and abstracts among them.
         leader: int64[records]; the record that leads each record's story.
+        memory: where the columns lie, each from when it is known.
     """
     n = corpus.n
+    keep = memory.keep
     blocks = corpus.blocks
     record = corpus.record_of()
     group = groups.representative[:n]
-    mine = np.arange(n, dtype=np.int32)
-    begin, end = (corpus.first[at][record].astype(np.int32) for at in (slice(-1), slice(1, None)))
-    source = corpus.source[record]
     # A group within a source, named by its first block there.
-    here = first_equal(source * np.int64(n + 1) + group)
-    count = np.bincount(here, minlength=n)
-    share = np.where(
-        blocks.content[:n] > 0, blocks.echo[:n] / np.maximum(1, blocks.content[:n]), 0.0
-    )
-    length = blocks.length()[:n].astype(np.int32)
+    here = first_equal(corpus.source[record] * np.int64(n + 1) + group)
+    length = keep(blocks.length()[:n].astype(np.int32))
     line = blocks.headings()[:n]
     heading = line & ~_opens_prose(corpus, ~line)
     first_prose = _first_prose(record, ~heading & (length >= LEAD_TOKENS))
@@ -93,36 +89,41 @@ def gather(corpus: Corpus, groups: Groups, leader: I64) -> Evidence:
     abstracts = slice(n + corpus.titles, None)
     leads = np.concatenate([group[first_prose], groups.representative[abstracts]])
     lead_records = np.concatenate([record[first_prose], blocks.record[abstracts]])
-    lead_of = _other(group, record, leads, lead_records, leader)
+    lead_of = keep(_other(group, record, leads, lead_records, leader))
     lead_of[first_prose] = -1
-    spread = _distinct(here, leader[record])[here]
+    title_of = _other(group, record, groups.representative[titles], blocks.record[titles], leader)
+    spread = keep(_distinct(here, leader[record])[here])
     own = np.cumsum(~line & (length >= LEAD_TOKENS) & (spread < OWN), dtype=np.int32)
     own = np.append(np.int32(0), own)  # own paragraphs before each block, and after all
-    at_head = own[:-1] == own[begin]
-    at_tail = own[1:] == own[end]
+    at_head = own[:-1] == own[corpus.first[:-1]][record]
+    at_tail = own[1:] == own[corpus.first[1:]][record]
+    del own
+    mine = np.arange(n, dtype=np.int32)
+    count = np.bincount(here, minlength=n).astype(np.int32)
+    share = np.where(
+        blocks.content[:n] > 0, blocks.echo[:n] / np.maximum(1, blocks.content[:n]), 0.0
+    )
     return Evidence(
         length=length,
         line=line,
         heading=heading,
         passage=_in_passage(record, group),
-        times=_counts(record * np.int64(n + 1) + group),
-        place=mine - begin,
-        left=end - 1 - mine,
+        times=keep(_counts(record * np.int64(n + 1) + group)),
+        place=keep(mine - corpus.first[:-1].astype(np.int32)[record]),
+        left=keep(corpus.first[1:].astype(np.int32)[record] - 1 - mine),
         spread=spread,
         at_head=at_head,
         at_tail=at_tail,
-        head=_mean(here, at_head, count),
-        tail=_mean(here, at_tail, count),
-        echo=_mean(here, share, count),
-        title_of=_other(
-            group, record, groups.representative[titles], blocks.record[titles], leader
-        ),
+        head=keep(_mean(here, at_head, count)),
+        tail=keep(_mean(here, at_tail, count)),
+        echo=keep(_mean(here, share, count)),
+        title_of=keep(title_of),
         lead_of=lead_of,
-        records=np.bincount(corpus.source).astype(np.int32)[source],
+        records=keep(np.bincount(corpus.source).astype(np.int32)[corpus.source[record]]),
     )
 
 
-def _mean(here: I32, value: np.ndarray[tuple[int], np.dtype[np.generic]], count: I64) -> F32:
+def _mean(here: I32, value: np.ndarray[tuple[int], np.dtype[np.generic]], count: I32) -> F32:
     total = np.bincount(here, weights=value, minlength=count.size)
     return (total / np.maximum(1, count)).astype(np.float32)[here]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dedup.config import Config
+from dedup.engines.memory import Memory
 from dedup.judge.credits import judge_edges
 from dedup.judge.evidence import Evidence
 from dedup.judge.related import judge_headers, judge_links
@@ -33,9 +34,9 @@ UNCERTAIN = (*LINKS, TEASER, STANDING, CREDIT)  # not furniture where nothing el
 REPEAT_TOKENS = 8  # a shorter block that recurs is removed only within a passage
 
 
-def judge_residue(corpus: Corpus, evidence: Evidence) -> Verdicts:
+def judge_residue(corpus: Corpus, evidence: Evidence, memory: Memory) -> Verdicts:
     """Tell what is part of the page from what is part of a story."""
-    verdicts = Verdicts.none(corpus)
+    verdicts = Verdicts.none(corpus, memory)
     headers = judge_headers(corpus, evidence, verdicts)
     judge_edges(corpus, evidence, verdicts)
     judge_links(corpus, evidence, headers, verdicts)

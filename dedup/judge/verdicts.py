@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dedup.engines.memory import Memory
 from dedup.judge.evidence import Evidence
 from dedup.records import F32, F64, I32, I64, U8, Bool
 from dedup.text.corpus import BYLINE, TITLE, Corpus, Place
@@ -95,15 +96,13 @@ class Verdicts:
     contained: F32
 
     @classmethod
-    def none(cls, corpus: Corpus) -> Verdicts:
+    def none(cls, corpus: Corpus, memory: Memory) -> Verdicts:
         """Nothing goes but what a raw dump was cut at."""
-        n = corpus.n
-        verdicts = cls(
-            np.zeros(n, dtype=np.uint8),
-            np.full(n, -1, dtype=np.int32),
-            np.full(n, np.nan),
-            np.full(n, np.nan, dtype=np.float32),
-        )
+        kinds: list[Any] = [np.uint8, np.int32, np.float64, np.float32]
+        columns: list[Any] = [memory.empty(corpus.n, kind) for kind in kinds]
+        for column, value in zip(columns, (KEPT, -1, np.nan, np.nan), strict=True):
+            column[:] = value
+        verdicts = cls(*columns)
         verdicts.rule[corpus.fixed == TITLE] = HEADLINE
         verdicts.rule[corpus.fixed == BYLINE] = CREDIT_CUT
         return verdicts

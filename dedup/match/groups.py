@@ -69,7 +69,8 @@ def without(
         config: threshold and shingle.
         memory: where large arrays lie.
     """
-    representative, similarity = groups.representative.copy(), groups.similarity.copy()
+    representative = memory.keep(groups.representative.copy())
+    similarity = memory.keep(groups.similarity.copy())
     mine = np.arange(order.size, dtype=np.int32)
     out = np.pad(out, (0, order.size - out.size))
     lost = out[representative] & ~out
