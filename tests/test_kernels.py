@@ -12,6 +12,7 @@ from arabic_text import lines, texts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dedup.engines.memory import Memory
 from dedup.match import kernels as match_kernels
 from dedup.match.passages import Scratch
 from dedup.match.verify import shingle_sets
@@ -276,26 +277,35 @@ def test_shingle_sets_of_a_long_block_are_sorted():
 def test_group(lists, random, threshold):
     lists = [items for items in lists if len(items) >= 2]
     flat, pointer = csr(lists)
-    m = len(lists)
+    bands = [[random.randrange(max(1, len(lists) // 2)) for _ in lists] for _ in range(3)]
+    buckets = lsh.buckets(np.array(bands, dtype=np.uint32).reshape(3, len(lists)), Memory())
+    members = buckets.members.tolist()
+    m = len(members)
     order = list(range(m))
     random.shuffle(order)
-    bucket = [[random.randrange(max(1, m // 2)) for _ in range(m)] for _ in range(3)]
-    sets = shingle_sets(flat, pointer, np.arange(m), 2)
+    sets = shingle_sets(flat, pointer, buckets.members, 2)
     found, alike = np.empty(m, dtype=np.int64), np.empty(m)
     cut = match_kernels.group(
         sets.hashes,
         sets.pointer,
-        np.array(bucket, dtype=np.int32).reshape(3, m),
+        buckets.bucket,
+        buckets.pointer,
         np.array(order, dtype=np.int64),
         threshold,
         1000,
-        np.full((3, m), -1, dtype=np.int32),
-        np.empty((3, m), dtype=np.int32),
+        np.full(buckets.size, -1, dtype=np.int32),
+        np.empty(buckets.bucket.size, dtype=np.int32),
+        np.empty(buckets.bucket.size, dtype=np.int32),
         np.full(m, -1, dtype=np.int64),
         found,
         alike,
     )
-    expected = twins.group([set(twins.shingle_sets(x, 2)) for x in lists], bucket, order, threshold)
+    expected = twins.group(
+        [set(twins.shingle_sets(lists[i], 2)) for i in members],
+        [[band[i] for i in members] for band in bands],
+        order,
+        threshold,
+    )
     assert cut == 0
     assert alike.tolist() == [similarity for _, similarity in expected]
     for i, (head, similarity) in enumerate(expected):  # equally similar heads may differ

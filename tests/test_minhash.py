@@ -51,4 +51,6 @@ def test_a_block_without_shingles_has_no_signature():
 def test_buckets_hold_who_meets_another():
     buckets = lsh.buckets(np.array([[1, 2, 1, 3, 4], [9, 8, 7, 8, 6]], dtype=np.uint32), Memory())
     assert buckets.members.tolist() == [0, 1, 2, 3]
-    assert buckets.number.tolist() == [[0, 1, 0, 3], [0, 1, 2, 1]]
+    assert buckets.pointer.tolist() == [0, 1, 2, 3, 4]
+    assert buckets.bucket.tolist() == [0, 1, 0, 1]
+    assert buckets.size == 2

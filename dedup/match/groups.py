@@ -12,7 +12,7 @@ from dedup.match import kernels
 from dedup.match.verify import shingle_sets
 from dedup.records import F64, I32, I64, Bool
 from dedup.sketch import lsh, minhash
-from dedup.sketch.lsh import first_equal
+from dedup.sketch.lsh import Buckets, first_equal
 from dedup.text.blocks import Blocks
 
 
@@ -77,9 +77,10 @@ def without(
     # The members of each group that lost its representative, as one bucket.
     orphans = order[lost[order]]
     bucket = first_equal(groups.representative[orphans])
+    buckets = Buckets(orphans, np.arange(orphans.size + 1), bucket, orphans.size)
     representative[out | lost] = mine[out | lost]
     similarity[out | lost] = 1.0
-    found, alike, _ = _star(blocks, orphans, bucket[np.newaxis], None, config, memory)
+    found, alike, _ = _star(blocks, orphans, buckets, None, config, memory)
     # Equal keys are equal, however short.
     equal = first_equal(blocks.key[orphans])
     again = equal != np.arange(orphans.size)
@@ -103,41 +104,51 @@ def _near(
 ) -> tuple[I32, F64, int]:
     """Representatives and similarities among blocks of different keys, for all n blocks."""
     n = order.size
-    representative, similarity = np.arange(n, dtype=np.int32), np.ones(n, dtype=np.float64)
+    representative, similarity = memory.empty(n, np.int32), memory.empty(n, np.float64)
+    representative[:] = np.arange(n, dtype=np.int32)
+    similarity[:] = 1.0
     bands, rows = lsh.optimal_bands(config.threshold, config.num_perm, config.false_negative_weight)
     hashes = minhash.sketch(
         blocks.tokens, blocks.pointer, unique, config.shingle, config.seed, bands, rows, memory,
         config.workers,
     )  # fmt: skip
-    bucket = lsh.buckets(hashes, memory, config.workers)
-    members = unique[bucket.members]
-    rank = np.empty(n, dtype=np.int32)
+    buckets = lsh.buckets(hashes, memory, config.workers)
+    members = unique[buckets.members]
+    rank = memory.empty(n, np.int32)
     rank[order] = np.arange(n, dtype=np.int32)
-    foremost = np.argsort(rank[members], kind="stable")
-    found, alike, capped = _star(blocks, members, bucket.number, foremost, config, memory)
+    foremost = memory.keep(np.argsort(rank[members], kind="stable"))
+    found, alike, capped = _star(blocks, members, buckets, foremost, config, memory)
     representative[members] = members[found]
     similarity[members] = alike
     return representative, similarity, capped
 
 
 def _star(
-    blocks: Blocks, members: I32, bucket: I32, order: I64 | None, config: Config, memory: Memory
+    blocks: Blocks,
+    members: I32,
+    buckets: Buckets,
+    order: I64 | None,
+    config: Config,
+    memory: Memory,
 ) -> tuple[I64, F64, int]:
     """Group members around representatives: positions, similarities, and how many were capped."""
     m = members.size
     sets = shingle_sets(blocks.tokens, blocks.pointer, members, config.shingle, memory)
-    found, alike = np.empty(m, dtype=np.int64), np.empty(m, dtype=np.float64)
-    head = memory.empty(bucket.shape, np.int32)
+    found, alike = memory.empty(m, np.int64), memory.empty(m, np.float64)
+    head = memory.empty(buckets.size, np.int32)
     head[:] = -1
+    owner, chain = (memory.empty(buckets.bucket.size, np.int32) for _ in range(2))
     capped = kernels.group(
         sets.hashes,
         sets.pointer,
-        bucket,
+        buckets.bucket,
+        buckets.pointer,
         np.arange(m) if order is None else order,
         config.threshold,
         config.max_candidates,
         head,
-        memory.empty(bucket.shape, np.int32),
+        owner,
+        chain,
         np.full(m, -1, dtype=np.int64),
         found,
         alike,

@@ -97,8 +97,8 @@ def jaccard(sets: Any, a: Any, a_end: Any, b: Any, b_end: Any, least: Any) -> fl
 
 @nb.njit(cache=True, nogil=True)
 def group(
-    sets: Any, pointer: Any, bucket: Any, order: Any, threshold: Any, cap: Any,
-    head: Any, chain: Any, seen: Any, representative: Any, similarity: Any,
+    sets: Any, pointer: Any, bucket: Any, bucket_pointer: Any, order: Any, threshold: Any, cap: Any,
+    head: Any, owner: Any, chain: Any, seen: Any, representative: Any, similarity: Any,
 ) -> int:  # fmt: skip
     """Give every member the most similar representative, or make it one.
 
@@ -108,12 +108,15 @@ def group(
     Args:
         sets: uint64; sorted shingle sets, member after member.
         pointer: int64[m + 1]; where each set begins.
-        bucket: int32[bands, m]; bucket numbers in 0..head.shape[1]-1.
+        bucket: int32; the buckets that each member stands in, member after member.
+        bucket_pointer: int64[m + 1]; where each member's buckets begin.
         order: int64[m]; members, the ones that should stay first.
         threshold: least Jaccard similarity.
         cap: comparisons for one member at most.
-        head: int32[bands, buckets] scratch, filled with -1.
-        chain: int32[bands, m] scratch.
+        head: int32[buckets] scratch, filled with -1; the last representative of each bucket, as
+            a place in `bucket`.
+        owner: int32[bucket.size] scratch; the member at such a place.
+        chain: int32[bucket.size] scratch; the place of the representative before it.
         seen: int64[m] scratch, filled with -1.
         representative: int64[m] out; a member, itself for representatives.
         similarity: float64[m] out; to the representative, 1.0 for itself.
@@ -121,13 +124,13 @@ def group(
     Returns:
         How many members had more to compare with than `cap` allowed.
     """
-    bands = bucket.shape[0]
     cut = 0
     for i in order:
         best, best_similarity, compared, stopped = i, 0.0, 0, False
-        for band in range(bands):
-            r = head[band, bucket[band, i]]
-            while r >= 0:
+        for place in range(bucket_pointer[i], bucket_pointer[i + 1]):
+            at = head[bucket[place]]
+            while at >= 0:
+                r = owner[at]
                 if seen[r] != i:
                     seen[r] = i
                     if compared == cap:
@@ -139,16 +142,17 @@ def group(
                     )
                     if s > best_similarity:
                         best, best_similarity = r, s
-                r = chain[band, r]
+                at = chain[at]
             if stopped:
                 break
         cut += stopped
         representative[i] = best
         similarity[i] = best_similarity if best != i else 1.0
         if best == i:
-            for band in range(bands):
-                chain[band, i] = head[band, bucket[band, i]]
-                head[band, bucket[band, i]] = i
+            for place in range(bucket_pointer[i], bucket_pointer[i + 1]):
+                owner[place] = i
+                chain[place] = head[bucket[place]]
+                head[bucket[place]] = place
     return cut
 
 

@@ -17,14 +17,20 @@ from dedup.sketch import kernels
 class Buckets(NamedTuple):
     """Signatures that share a bucket with another: the only ones worth comparing.
 
+    Two members are candidates when they have a bucket in common. Buckets are never expanded to
+    pairs, and those of one signature are left out: of nineteen, a member stands in six on average.
+
     Attributes:
         members: int64[k]; their positions, ascending.
-        number: int32[bands, k]; i and j are candidates when they have the same number in a band.
-            Buckets are never expanded to pairs.
+        pointer: int64[k + 1]; where each member's buckets begin.
+        bucket: int32; buckets in 0..size-1, member after member, by band.
+        size: number of buckets.
     """
 
     members: I64
-    number: I32
+    pointer: I64
+    bucket: I32
+    size: int
 
 
 @lru_cache(maxsize=16)
@@ -77,20 +83,32 @@ def buckets(band_hashes: U32, memory: Memory, workers: int = 1) -> Buckets:
         workers: bands in work at a time.
     """
     bands, m = band_hashes.shape
+    count = np.zeros(m, dtype=np.int32)
+    for shared in in_order(lambda band: _meeting(band_hashes[band])[1], range(bands), workers):
+        count += shared
+    members = np.flatnonzero(count)
+    pointer = np.append(0, np.cumsum(count[members], dtype=np.int64))
+    del count
+    bucket = memory.empty(int(pointer[-1]), np.int32)
+    cursor = pointer[:-1].copy()
+    size = 0
+    for values in band_hashes:
+        first, shared = _meeting(values[members])
+        at = np.flatnonzero(shared)
+        first = first[at]
+        number = np.zeros(members.size, dtype=np.int32)
+        number[at] = np.cumsum(first == at, dtype=np.int32) + (size - 1)
+        bucket[cursor[at]] = number[first]
+        cursor[at] += 1
+        size += int((first == at).sum())
+    return Buckets(members, pointer, bucket, size)
 
-    def meeting(band: int) -> Bool:
-        number = first_equal(band_hashes[band])
-        late = np.flatnonzero(number != np.arange(m, dtype=np.int32))
-        shared = np.zeros(m, dtype=np.bool_)
-        shared[late] = True
-        shared[number[late]] = True
-        return shared
 
-    shared = np.zeros(m, dtype=np.bool_)
-    for found in in_order(meeting, range(bands), workers):
-        shared |= found
-    members = np.flatnonzero(shared)
-    number = memory.empty((bands, members.size), np.int32)
-    for band, values in enumerate(band_hashes):
-        number[band] = first_equal(values[members])
-    return Buckets(members, number)
+def _meeting(values: U32) -> tuple[I32, Bool]:
+    """Where each value stands first, and whether it stands twice."""
+    first = first_equal(values)
+    late = np.flatnonzero(first != np.arange(first.size, dtype=np.int32))
+    shared = np.zeros(first.size, dtype=np.bool_)
+    shared[late] = True
+    shared[first[late]] = True
+    return first, shared
