@@ -17,6 +17,7 @@ HELD = 96 << 20  # bytes of arrays held in memory when no limit is set
 MOST = 300 << 20  # bytes in memory from which pages are handed back
 WORTH = 96 << 20  # bytes of mapped files, the program's own among them, that are worth it
 INTERVAL = 0.01  # seconds between two looks
+FAST = 2 * WORTH  # bytes of mapped files within an interval that call for shorter ones
 PAUSE = 0.5  # seconds until the C library is asked again
 STATM = Path("/proc/self/statm")
 SMALL = 1 << 20  # bytes of an array that are not worth a file
@@ -60,11 +61,14 @@ class Memory:
             self._watcher = None
 
     def _watch(self) -> None:
-        trimmed = 0.0
-        while not self._done.wait(INTERVAL):
-            _, resident, mapped, *_ = map(int, STATM.read_text().split())
-            worth = mapped * mmap.PAGESIZE > WORTH  # handed back, they must be fetched again
-            if worth and self._maps and resident * mmap.PAGESIZE > self._most:
+        trimmed, wait = 0.0, INTERVAL
+        while not self._done.wait(wait):
+            _, resident, mapped = (
+                int(pages) * mmap.PAGESIZE for pages in STATM.read_text().split()[:3]
+            )
+            wait = INTERVAL if mapped < FAST else INTERVAL / 4
+            # Handed back, pages must be fetched again.
+            if mapped > WORTH and self._maps and resident > self._most:
                 self.relax()
                 if time.monotonic() > trimmed + PAUSE:
                     _trim()
