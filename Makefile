@@ -18,8 +18,9 @@ check: .venv/ready  ## lint, format, types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-gate: .venv/ready  ## quality on the seeds against the floors in benchmarks/quality/floors.json
+gate: .venv/ready  ## quality on the seeds against its floors, speed against the copy floor's
 	$(BIN)/python benchmarks/quality/gate.py
+	$(BIN)/python benchmarks/speed/guard.py
 
 bench: .venv/ready  ## speed beside the copy floor and other libraries; takes minutes
 	$(BIN)/python benchmarks/speed/run.py
