@@ -19,6 +19,7 @@ from dedup.formats import Inputs, Outputs, jsonl, open_inputs
 from dedup.formats.row import Row
 from dedup.formats.write import Judged, write
 from dedup.judge.evidence import Evidence, gather
+from dedup.judge.glued import glued
 from dedup.judge.judge import judge_repeats, judge_residue
 from dedup.judge.verdicts import Verdicts
 from dedup.match import kernels
@@ -88,7 +89,8 @@ def run(
     """Hand the data from stage to stage."""
     counts = Counts()
     batches = _batches(inputs, counts, sink, progress)
-    corpus = build(batches, lexicon.load(), memory, config.workers, config.keep == "earliest")
+    words = lexicon.load()
+    corpus = build(batches, words, memory, config.workers, config.keep == "earliest")
     rank = rank_of(corpus, config.keep)
     order = memory.keep(keeping_order(corpus, rank))
     groups = group(corpus.blocks, order, config, memory)
@@ -102,6 +104,7 @@ def run(
     residue = verdicts.residue()
     groups = without(corpus.blocks, groups, residue, order, config, memory)
     judge_repeats(corpus, groups, evidence, verdicts, config)
+    verdicts.parts = glued(corpus, stories, verdicts, words.common_tokens())
     judged = Judged(corpus, stories, evidence, verdicts)
     parts = config.workers if processes.POSSIBLE and sink.writes else 1
 

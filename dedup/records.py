@@ -103,13 +103,15 @@ class Removal(NamedTuple):
         start: its first character in the record's original text.
         end: the character after its last.
         kind: one of `KINDS`.
-        block: the block it holds, -1 for white space.
+        block: the block that it holds or is a part of, -1 for white space.
+        whole: whether it holds a whole block.
     """
 
     start: int
     end: int
     kind: str
-    block: int
+    block: int = -1
+    whole: bool = False
 
 
 @dataclass(slots=True)

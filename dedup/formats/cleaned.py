@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -20,7 +20,11 @@ _INVISIBLE = re.compile(
 
 
 def spans(
-    text: str, blocks: Sequence[tuple[int, int]], kinds: Sequence[str], first_block: int
+    text: str,
+    blocks: Sequence[tuple[int, int]],
+    kinds: Sequence[str],
+    parts: Mapping[int, Sequence[Removal]],
+    first_block: int,
 ) -> list[Removal]:
     """The spans of a text that go.
 
@@ -28,6 +32,7 @@ def spans(
         text: the record's original text.
         blocks: (start, end) of its blocks, in order.
         kinds: the kind that each block is removed as, "" for blocks that stay.
+        parts: spans of blocks that stay, by the block's place in `blocks`.
         first_block: number of the first block in the whole run.
 
     Returns:
@@ -40,16 +45,18 @@ def spans(
     kept = [k for k, kind in enumerate(kinds) if not kind]
     anything = len(kept) < len(blocks)
     if anything and blocks[0][0] > 0 and (not kept or kept[0] > 0):
-        found.append(Removal(0, blocks[0][0], "blank", -1))
+        found.append(Removal(0, blocks[0][0], "blank"))
     for k, kind in enumerate(kinds):
         end = blocks[k + 1][0] if k < last else len(text)
         if kind:
-            found.append(Removal(blocks[k][0], end, kind, first_block + k))
-        elif kept[-1] == k and anything:
+            found.append(Removal(blocks[k][0], end, kind, first_block + k, True))
+            continue
+        found += parts.get(k, ())
+        if kept[-1] == k and anything:
             if end > blocks[k][1]:
-                found.append(Removal(blocks[k][1], end, "blank", -1))
+                found.append(Removal(blocks[k][1], end, "blank"))
         elif end - blocks[k][1] > 1 and (residue := _INVISIBLE.search(text, blocks[k][1], end)):
-            found.append(Removal(residue.start(), end, "blank", -1))
+            found.append(Removal(residue.start(), end, "blank"))
     return found
 
 

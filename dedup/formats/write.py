@@ -18,6 +18,7 @@ from dedup.formats.row import Row
 from dedup.judge.evidence import Evidence
 from dedup.judge.verdicts import KEPT, RULES, Reason, Verdicts
 from dedup.records import I64, Counts, Removal
+from dedup.text.arabic import part_span
 from dedup.text.corpus import Corpus
 
 Put: TypeAlias = Callable[[str, list[bytes]], None]
@@ -110,6 +111,7 @@ def _write(judged: Judged, start: int, stop: int, rows: Rows, config: Config, pu
     gone = (verdicts.rule != KEPT) | (corpus.residue != 0)
     touched = np.zeros(corpus.records, dtype=np.bool_)
     touched[corpus.record_of()[gone]] = True
+    touched[corpus.record_of()[[part.block for part in verdicts.parts]]] = True
     structs = _structs(corpus, stories, start, stop)
     reasons = verdicts.reasons(corpus, evidence, int(corpus.first[start]), int(corpus.first[stop]))
     lines: dict[str, list[bytes]] = {name: [] for name in NAMES}
@@ -125,7 +127,7 @@ def _write(judged: Judged, start: int, stop: int, rows: Rows, config: Config, pu
                 lines["removed"].append(line)
                 if len(lines["removed"]) >= TOGETHER:
                     _hand_on(lines, put)
-            struct["kept"] -= sum(removal.block >= 0 for removal in removals)
+            struct["kept"] -= sum(removal.whole for removal in removals)
             struct["removed"] = len(removals)
             for removal in removals:
                 done.kinds[removal.kind] += 1
@@ -169,7 +171,13 @@ def _removals(corpus: Corpus, verdicts: Verdicts, number: int, text: str) -> lis
     first, end = int(corpus.first[number]), int(corpus.first[number + 1])
     starts, ends = (c[first:end].tolist() for c in (corpus.blocks.start, corpus.blocks.end))
     kinds = [_KIND[rule] for rule in verdicts.rule[first:end].tolist()]
-    return cleaned.spans(text, list(zip(starts, ends, strict=True)), kinds, first)
+    places = list(zip(starts, ends, strict=True))
+    parts: dict[int, list[Removal]] = {}
+    for part in verdicts.parts_of(first, end):
+        at, stop = part_span(text, *places[part.block - first], part.tokens, part.at_tail)
+        removal = Removal(at, stop, _KIND[part.rule], part.block, False)
+        parts.setdefault(part.block - first, []).append(removal)
+    return cleaned.spans(text, places, kinds, parts, first)
 
 
 def _removal_rows(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,6 +58,8 @@ TEASER = rule("teaser", "related", *_EDGES, "lead_of")
 FOOTER = rule("footer-words", "boilerplate", *_EDGES)
 STANDING = rule("standing-line", "boilerplate", *_EDGES)
 RULE_LINE = rule("line-without-words", "boilerplate", *_SPREAD)
+GLUED = rule("glued", "boilerplate", *_SPREAD)
+GLUED_TAGS = rule("glued-tags", "boilerplate", *_SPREAD)
 EQUAL = rule("equal", "duplicate", *_SPREAD)
 NEAR = rule("near", "duplicate", *_SPREAD)
 PASSAGE = rule("passage", "duplicate", *_SPREAD, "contained")
@@ -78,6 +81,24 @@ class Reason(NamedTuple):
     match: Place | None
 
 
+class Part(NamedTuple):
+    """Residue glued to the prose of a block that stays.
+
+    Attributes:
+        block: the block.
+        at_tail: whether it is the block's last tokens, or its first.
+        tokens: how many.
+        rule: why it goes.
+        stories: distinct stories of the source that have it, or such.
+    """
+
+    block: int
+    at_tail: bool
+    tokens: int
+    rule: int
+    stories: int
+
+
 @dataclass(slots=True)
 class Verdicts:
     """What happens to each of the n blocks that stand in texts.
@@ -88,12 +109,14 @@ class Verdicts:
         similarity: float64[n]; to that block, nan if none.
         contained: float32[n]; for blocks of a passage, the share of their tokens that stand in
             the match.
+        parts: of blocks, in order; those of blocks that go do not count.
     """
 
     rule: U8
     match: I32
     similarity: F64
     contained: F32
+    parts: list[Part] = field(default_factory=list)
 
     @classmethod
     def none(cls, corpus: Corpus, memory: Memory) -> Verdicts:
@@ -117,15 +140,29 @@ class Verdicts:
         """bool[n]; what goes as a part of the page, not as a repetition."""
         return np.asarray((self.rule != KEPT) & ~np.isin(self.rule, REPEATS))
 
+    def parts_of(self, start: int, stop: int) -> list[Part]:
+        """The parts that go of the blocks [start, stop)."""
+        low, high = (bisect_left(self.parts, (block,)) for block in (start, stop))
+        return [part for part in self.parts[low:high] if self.rule[part.block] == KEPT]
+
     def reasons(
         self, corpus: Corpus, evidence: Evidence, start: int, stop: int
     ) -> Iterator[Reason]:
-        """Why blocks go, in numbers: one row for each removed block of [start, stop), in order."""
+        """Why blocks and parts of [start, stop) go, in numbers: a row for each, in order."""
+        parts = self.parts_of(start, stop)
         gone = start + np.flatnonzero(self.rule[start:stop] != KEPT)
+        gone = np.append(gone, np.array([part.block for part in parts], dtype=np.int64))
+        part_of = np.arange(gone.size) - (gone.size - len(parts))  # negative for whole blocks
+        order = np.argsort(gone, kind="stable")
+        gone, part_of = gone[order], part_of[order]
         for at in range(0, gone.size, BATCH):
             which = gone[at : at + BATCH]
+            part = part_of[at : at + BATCH]
+            rules, stories = self.rule[which], evidence.spread[which]
+            for i in np.flatnonzero(part >= 0).tolist():
+                rules[i], stories[i] = parts[part[i]].rule, parts[part[i]].stories
             numbers = {
-                "stories": evidence.spread[which].tolist(),
+                "stories": stories.tolist(),
                 "of": evidence.records[which].tolist(),
                 "head": _rounded(evidence.head[which]),
                 "tail": _rounded(evidence.tail[which]),
@@ -139,7 +176,7 @@ class Verdicts:
             place = corpus.places(np.maximum(match, 0))
             for i, (number, similarity, matched) in enumerate(
                 zip(
-                    self.rule[which].tolist(),
+                    rules.tolist(),
                     self.similarity[which].tolist(),
                     (match >= 0).tolist(),
                     strict=True,

@@ -86,6 +86,43 @@ def tokens(text: str) -> list[str]:
     return found
 
 
+_RUN = regex.compile(r"[\p{L}\p{N}\p{M}\p{Cf}]+")
+_OPENING, _ENDING = frozenset("«“‘\"'([{"), frozenset(".!?؟…۔»”’\"')]}")
+
+
+def part_span(text: str, start: int, end: int, size: int, at_tail: bool) -> tuple[int, int]:
+    """Where the first or last tokens of a block stand.
+
+    Args:
+        text: the block's text.
+        start: the block's first character.
+        end: the character after its last.
+        size: tokens.
+        at_tail: whether the last ones are meant.
+
+    Returns:
+        [start, end) of them with the signs that belong to them: what stands between them and the
+        rest goes with them, but for stops and closing quotes before, and opening ones behind them.
+    """
+    runs = [found.span() for found in _RUN.finditer(text, start, end)]
+    number = len(runs)
+    if at_tail:
+        k = next(k for k in range(number - 1, -1, -1) if _counts(text[runs[k][0] : end], size))
+        at, bound = runs[k][0], runs[k - 1][1] if k else start
+        while at > bound and text[at - 1] not in _ENDING:
+            at -= 1
+        return at, end
+    k = next(k for k in range(number) if _counts(text[start : runs[k][1]], size))
+    at, bound = runs[k][1], runs[k + 1][0] if k + 1 < number else end
+    while at < bound and text[at] not in _OPENING:
+        at += 1
+    return start, at
+
+
+def _counts(text: str, size: int) -> bool:
+    return len(tokens(text)) >= size
+
+
 # Actions of the fold table besides a folded code point (which is always >= 32).
 SEPARATE, DELETE, DEFER = 0, 1, 2
 TABLE_SIZE = 0x20000

@@ -25,6 +25,7 @@ class Blocks(NamedTuple):
         tokens: uint32; hashes of folded tokens.
         shape: uint16[n]; bits of `dedup.text.kernels`.
         lead: uint8[n]; tokens before the first separating mark, 0 for none.
+        tail: uint8[n]; tokens behind the last stop inside, 0 for none.
         content: uint8[n]; meaningful stems of a heading-like block.
         echo: uint8[n]; how many of them stand in the prose right after it.
     """
@@ -37,6 +38,7 @@ class Blocks(NamedTuple):
     tokens: U32
     shape: U16
     lead: U8
+    tail: U8
     content: U8
     echo: U8
 
@@ -105,7 +107,7 @@ def scan(texts: Strings, common: U32, lines: bool = True) -> Scan:
     )  # fmt: skip
     blocks = Blocks(
         record, start, end, found.key, found.pointer, found.tokens, found.shape, found.lead,
-        content, echo,
+        found.tail, content, echo,
     )  # fmt: skip
     return Scan(blocks, residue, int(chars))
 
@@ -151,6 +153,7 @@ class _Folding(NamedTuple):
     key: U64
     shape: U16
     lead: U8
+    tail: U8
 
 
 def _fold(buf: U8, start: I64, end: I64, stemmed: bool) -> _Folding:
@@ -171,7 +174,8 @@ def _run(buf: U8, start: I64, end: I64, stemmed: bool, folded: bool) -> _Folding
     room = int((end - start).sum()) * 4 // 3 + n + 1
     tokens, stems = (np.empty(size, dtype=np.uint32) for size in (room, room if stemmed else 0))
     pointer, key = np.empty(n + 1, dtype=np.int64), np.empty(n, dtype=np.uint64)
-    shape, lead = np.empty(n, dtype=np.uint16), np.empty(n, dtype=np.uint8)
+    shape = np.empty(n, dtype=np.uint16)
+    lead, tail = np.empty(n, dtype=np.uint8), np.empty(n, dtype=np.uint8)
     table = fold_table()
     total = kernels.fold_blocks(
         buf,
@@ -188,8 +192,9 @@ def _run(buf: U8, start: I64, end: I64, stemmed: bool, folded: bool) -> _Folding
         key,
         shape,
         lead,
+        tail,
     )
-    return _Folding(tokens[:total], stems[:total], pointer, key, shape, lead)
+    return _Folding(tokens[:total], stems[:total], pointer, key, shape, lead, tail)
 
 
 def _replace(folding: _Folding, which: I64, other: _Folding) -> _Folding:

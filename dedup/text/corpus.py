@@ -145,8 +145,8 @@ def build(
 JUDGED = tuple(role for role in ROLES if role != "common")
 _BLOCKS: dict[str, type[np.generic]] = {
     "record": np.int32, "start": np.int32, "end": np.int32, "key": np.uint64, "pointer": np.int64,
-    "tokens": np.uint32, "shape": np.uint16, "lead": np.uint8, "content": np.uint8,
-    "echo": np.uint8,
+    "tokens": np.uint32, "shape": np.uint16, "lead": np.uint8, "tail": np.uint8,
+    "content": np.uint8, "echo": np.uint8,
 }  # fmt: skip
 
 

@@ -244,6 +244,7 @@ def fold_blocks(
     key: Any,
     shape: Any,
     lead: Any,
+    tail: Any,
 ) -> int:
     """Fold blocks into hashed tokens, and note their shape.
 
@@ -264,6 +265,8 @@ def fold_blocks(
         shape: uint16[n] out; the bits above.
         lead: uint8[n] out; how many tokens stand before the first : .. … | _ or dash, 0 if none
             does within the first 254.
+        tail: uint8[n] out; how many tokens, 255 at most, stand behind the last stop inside; one
+            that an Arabic letter follows counts without white space, too. 0 if there is none.
 
     Returns:
         The number of tokens.
@@ -275,6 +278,9 @@ def fold_blocks(
         i, stop = byte_start[b], byte_end[b]
         bits = 0
         head = 0
+        mark = 0  # tokens before the last stop inside
+        letters = 0  # of the last token
+        ended = False  # whether a stop stands right behind it
         begun = total
         whole = _U0
         h, length = _STEP, 0
@@ -341,6 +347,9 @@ def fold_blocks(
             while True:
                 if a >= 32:
                     if length == 0:
+                        if pending_stop or (ended and c >= 0x600):
+                            mark = total - begun
+                        ended = False
                         if pending_stop:
                             bits |= SENTENCES
                         if pending_dots:
@@ -364,6 +373,7 @@ def fold_blocks(
                         stems[total] = _stem(word, min(length, WORD))
                     whole = _chain(whole, token)
                     total += 1
+                    letters = length
                     h, length = _STEP, 0
                 if k <= 0:
                     break
@@ -376,6 +386,8 @@ def fold_blocks(
             # The rest is about signs, not letters.
             sign = _sign(signs, c)
             if a < 32:
+                if sign & ENDS:
+                    ended = letters > 1 and _sign(signs, previous) & ENDS == 0
                 seen = total - begun
                 parts = False
                 if c == 0x2E and previous == 0x2E:
@@ -386,9 +398,10 @@ def fold_blocks(
                     pending_colon, parts = True, True
                 elif sign & DASHES:
                     parts = True
-                elif c == 0x2D:  # a hyphen parts only with white space next to it
+                elif c == 0x2D:  # a hyphen parts with white space next to it, or behind a bracket
                     after = np.int64(buf[i]) if i < stop else 0
-                    parts = _sign(signs, previous) & SPACE != 0 or after == 0x20 or after == 0xC2
+                    bare = previous == 0x29 or _sign(signs, previous) & SPACE != 0
+                    parts = bare or after == 0x20 or after == 0xC2
                 elif sign & SPACE and _sign(signs, previous) & ENDS:
                     pending_stop = not pending_dots
                 elif c == 0x26:  # an HTML entity: & and # or a Latin letter
@@ -415,6 +428,8 @@ def fold_blocks(
         key[b] = whole
         shape[b] = bits
         lead[b] = head
+        # What `fold` folds anew may have other tokens.
+        tail[b] = min(255, total - begun - mark) if mark > 0 and bits & DEFERRED == 0 else 0
     pointer[byte_start.size] = total
     return total
 

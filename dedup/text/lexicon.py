@@ -41,6 +41,12 @@ class Lexicon(NamedTuple):
     phrases: dict[str, Phrases]
     common: U32
 
+    def common_tokens(self) -> U32:
+        """uint32; function words as token hashes."""
+        words, size = self.phrases["common"]
+        single: U32 = words[size == 1, 0]
+        return single
+
     def begins(self, blocks: Blocks, role: str) -> U8:
         """uint8[n]; tokens of the longest phrase of a role that each block begins with, or 0."""
         out = np.zeros(blocks.key.size, dtype=np.uint8)

@@ -1,0 +1,301 @@
+"""Glued residue: what a page puts before or behind an article, run into its first or last line.
+
+A slider's buttons, a list of tags, a line that asks to follow, extracted without the break that
+parted them from the prose. Only that part goes. No words are known beforehand: a part is told by
+recurring at that edge of a source's different stories and hardly anywhere else, and by leaving
+behind what looks like a beginning or an end.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from dedup.judge.verdicts import GLUED, GLUED_TAGS, KEPT, Part, Verdicts
+from dedup.records import I64, U32, U64
+from dedup.text import kernels
+from dedup.text.corpus import Corpus
+
+SUPPORT = 5  # stories of a source that must share a part
+AT_EDGE = 0.9  # share of its places that must be at that edge
+HEAD_TOKENS = 8  # a part before the prose has at most this many
+TAIL_TOKENS = 16  # a part behind it
+TAGS_TOKENS = 30  # a list of tags
+OFTEN = 0.25  # a sentence with a full stop is a part where it closes so many of a source's records
+PARTED = 0.45  # so often what is left of a block begins (or ends) as other blocks do
+BORDER = 0.1  # of its places a word that blocks begin (or end) with has at least this part there
+SAME = 0.3  # of a part's neighbours at most this part are one and the same word
+NEARLY_ALL = 0.8  # a part that so many of a source's records share needs no such neighbours
+DATELINE = 4  # so many words at most name the place and the agency that a text begins with
+HABIT = 0.1  # of a source's records so many end in tags where that is its habit
+LISTS = 0.6  # and so many of the open ends are lists of words
+KNOWN = 0.5  # of a list's tags at least this part recur in other lists
+
+_CLOSED = kernels.STOP | kernels.QUESTION | kernels.COLON_END | kernels.DOTS_END
+PIECE = 1 << 20  # tokens looked at together
+_MASK = np.uint32((1 << 18) - 1)
+_SMALL, _ODD = np.uint32(0x9E3779B1), np.uint64(0x9E3779B97F4A7C15)
+_Gram = tuple[int, bytes]  # a source, and tokens
+
+
+def glued(corpus: Corpus, leader: I64, verdicts: Verdicts, common: U32) -> list[Part]:
+    """Parts of blocks that are residue, in order.
+
+    Args:
+        corpus: all records.
+        leader: int64[records]; the record that leads each record's story.
+        verdicts: what else goes; only blocks that stay are looked at.
+        common: uint32; function words as token hashes.
+    """
+    blocks = corpus.blocks
+    stays = (verdicts.rule == KEPT) & (blocks.key[: corpus.n] != 0) & (corpus.fixed == 0)
+    # What `fold` had to fold may have its tokens elsewhere than its words.
+    stays &= (blocks.shape[: corpus.n] & kernels.DEFERRED) == 0
+    kept = np.flatnonzero(stays)
+    if not kept.size:
+        return []
+    changes = np.flatnonzero(np.diff(corpus.record_of()[kept])) + 1
+    first, last = kept[np.append(0, changes)], kept[np.append(changes, kept.size) - 1]
+    words = _word_counts(blocks.tokens[: blocks.pointer[corpus.n]])
+    heads = _Edge(corpus, leader, first, kept, words, at_tail=False).parts()
+    tails = _Edge(corpus, leader, last, kept, words, at_tail=True).parts()
+    done = {part.block for part in tails}
+    tags = _tags(corpus, leader, [b for b in last.tolist() if b not in done], common)
+    return sorted(heads + tails + tags)
+
+
+def _word_counts(tokens: U32) -> I64:
+    """How often each word stands there, words told by their hashes' last bits only.
+
+    A rare word may be counted with a frequent one; which is rare, and does no harm here.
+    """
+    out = np.zeros(_MASK + 1, dtype=np.int64)
+    for at in range(0, tokens.size, PIECE):
+        out += np.bincount(tokens[at : at + PIECE] & _MASK, minlength=out.size)
+    return out
+
+
+class _Edge:
+    """One edge of all records: the tokens their first blocks begin with, or their last end with."""
+
+    def __init__(
+        self, corpus: Corpus, leader: I64, edge: I64, kept: I64, words: I64, at_tail: bool
+    ) -> None:
+        self._corpus, self._leader, self._at_tail = corpus, leader, at_tail
+        self._length = corpus.blocks.length()
+        self._records = np.bincount(corpus.source)
+        self._stays = np.zeros(corpus.n, dtype=np.bool_)
+        self._stays[kept] = True
+        outermost = _word_counts(corpus.blocks.tokens[self._outer(kept, 0)])
+        # Words that blocks often begin (or end) with.
+        self._borders = (outermost >= 2) & (outermost >= BORDER * words)
+        self._blocks = self._exclusive(edge)
+
+    def _outer(self, blocks: I64, k: int) -> I64:
+        """Where the token stands that k others part from the edge."""
+        pointer = self._corpus.blocks.pointer
+        return pointer[blocks + 1] - 1 - k if self._at_tail else pointer[blocks] + k
+
+    def _exclusive(self, edge: I64) -> I64:
+        """The blocks whose two outermost words recur at this edge, and hardly anywhere else."""
+        blocks = edge[self._length[edge] > 2]
+        one, other = self._outer(blocks, 0), self._outer(blocks, 1)
+        code = self._pairs(np.minimum(one, other), blocks)
+        codes, example, which, here = np.unique(
+            code, return_index=True, return_inverse=True, return_counts=True
+        )
+        recurs = here >= SUPPORT
+        everywhere = self._count(codes[recurs], np.minimum(one, other)[example[recurs]])
+        recurs[recurs] = here[recurs] >= AT_EDGE * everywhere
+        return blocks[recurs[which]]
+
+    def _pairs(self, at: I64, blocks: I64) -> U64:
+        """Codes of the words at some places and behind them, in the blocks' sources."""
+        tokens = self._corpus.blocks.tokens
+        code = tokens[at].astype(np.uint64) << np.uint64(32)
+        code |= tokens[at + 1]
+        source = self._corpus.source[self._corpus.blocks.record[blocks]]
+        return np.asarray(code * _ODD + source.astype(np.uint64))
+
+    def _count(self, codes: U64, examples: I64) -> I64:
+        """How often each pair of words stands in the blocks that stay.
+
+        Args:
+            codes: uint64, sorted; of `_pairs`.
+            examples: where each stands.
+        """
+        out = np.zeros(codes.size, dtype=np.int64)
+        for at, blocks in self._places(examples):
+            found = self._pairs(at, blocks)
+            which = np.minimum(np.searchsorted(codes, found), codes.size - 1)
+            out += np.bincount(which[codes[which] == found], minlength=codes.size)
+        return out
+
+    def _places(self, examples: I64) -> Iterator[tuple[I64, I64]]:
+        """Where in blocks that stay a pair of words stands like the pairs at some places.
+
+        Yields:
+            Places and their blocks. Among them is every place wanted, and few others.
+        """
+        blocks = self._corpus.blocks
+        end = int(blocks.pointer[self._corpus.n])
+        known = np.zeros(_MASK + 1, dtype=np.bool_)
+        known[_mark(blocks.tokens[examples], blocks.tokens[examples + 1])] = True
+        for at in range(0, end if examples.size else 0, PIECE):
+            tokens = blocks.tokens[at : min(at + PIECE + 1, end)]
+            places = at + np.flatnonzero(known[_mark(tokens[:-1], tokens[1:])])
+            of = np.searchsorted(blocks.pointer, places, side="right") - 1
+            inside = self._stays[of] & (places + 1 < blocks.pointer[of + 1])
+            yield places[inside], of[inside]
+
+    def parts(self) -> list[Part]:
+        """The longest part of each block that is one."""
+        places: dict[_Gram, list[int]] = defaultdict(list)
+        for b in self._blocks.tolist():
+            for gram in self._grams(b):
+                places[gram].append(b)
+        counted = {gram: self._stories(blocks) for gram, blocks in places.items()}
+        shared = {
+            gram: blocks
+            for gram, blocks in places.items()
+            if counted[gram] >= SUPPORT and self._may_be(gram, blocks)
+        }
+        likely = {gram: blocks for gram, blocks in shared.items() if self._parted(gram, blocks)}
+        elsewhere = self._elsewhere(likely)
+        found: dict[int, Part] = {}
+        for gram, blocks in sorted(likely.items(), key=lambda item: len(item[0][1])):
+            if len(blocks) < AT_EDGE * (len(blocks) + elsewhere[gram]):
+                continue
+            for b in blocks:
+                found[b] = Part(b, self._at_tail, len(gram[1]) // 4, GLUED, counted[gram])
+        return list(found.values())
+
+    def _grams(self, block: int) -> Iterator[_Gram]:
+        blocks, source = self._corpus.blocks, self._source(block)
+        at, end = int(blocks.pointer[block]), int(blocks.pointer[block + 1])
+        most = min(TAIL_TOKENS if self._at_tail else HEAD_TOKENS, end - at - 1)
+        # A separator within the first words, or right behind them, makes them a dateline.
+        lead = int(blocks.lead[block])
+        if not self._at_tail and lead:
+            most = min(most, lead - 1)
+        tokens = blocks.tokens[end - most : end] if self._at_tail else blocks.tokens[at : at + most]
+        for k in range(2, most + 1):
+            yield source, (tokens[-k:] if self._at_tail else tokens[:k]).tobytes()
+
+    def _source(self, block: int) -> int:
+        return int(self._corpus.source[self._corpus.blocks.record[block]])
+
+    def _stories(self, blocks: list[int]) -> int:
+        return len(set(self._leader[self._corpus.blocks.record[blocks]].tolist()))
+
+    def _inner(self, gram: _Gram, places: list[int]) -> U32:
+        """The words next to a part."""
+        at = np.array(places, dtype=np.int64)
+        inner: U32 = self._corpus.blocks.tokens[self._outer(at, len(gram[1]) // 4)]
+        return inner
+
+    def _share(self, gram: _Gram, places: list[int]) -> float:
+        """Part of its source's records that have it."""
+        return len(places) / float(self._records[gram[0]])
+
+    def _may_be(self, gram: _Gram, places: list[int]) -> bool:
+        """Whether different words stand next to a part, and no sentence of prose ends with it."""
+        inner = Counter(self._inner(gram, places).tolist())
+        if max(inner.values()) > max(1, SAME * len(places)):
+            return False
+        closed = (self._corpus.blocks.shape[places] & _CLOSED) != 0
+        open_end = closed.mean() <= 1 - AT_EDGE
+        return bool(not self._at_tail or open_end or self._share(gram, places) >= OFTEN)
+
+    def _parted(self, gram: _Gram, places: list[int]) -> bool:
+        """Whether what is left without a part is whole at that end, too."""
+        blocks, size = self._corpus.blocks, len(gram[1]) // 4
+        parted = self._borders[self._inner(gram, places) & _MASK]
+        if self._at_tail:
+            parted |= blocks.tail[places] == size
+        else:
+            behind = blocks.lead[places].astype(np.int64) - size
+            parted |= (behind > 0) & (behind <= DATELINE)
+        return bool(parted.mean() >= PARTED or self._share(gram, places) >= NEARLY_ALL)
+
+    def _elsewhere(self, likely: dict[_Gram, list[int]]) -> Counter[_Gram]:
+        """How often each gram stands somewhere else in its source's prose."""
+        out: Counter[_Gram] = Counter()
+        edge = {gram: set(places) for gram, places in likely.items()}
+        if not likely:
+            return out
+        blocks = self._corpus.blocks
+        by_pair: dict[tuple[int, bytes], list[_Gram]] = defaultdict(list)
+        for gram in likely:
+            by_pair[gram[0], gram[1][:8]].append(gram)
+        examples = np.array([self._begin(gram, b[0]) for gram, b in likely.items()])
+        for places, of in self._places(examples):
+            for at, b in zip(places.tolist(), of.tolist(), strict=True):
+                start, stop = int(blocks.pointer[b]), int(blocks.pointer[b + 1])
+                for gram in by_pair.get(
+                    (self._source(b), blocks.tokens[at : at + 2].tobytes()), ()
+                ):
+                    size = len(gram[1]) // 4
+                    outermost = at + size == stop if self._at_tail else at == start
+                    if blocks.tokens[at : min(at + size, stop)].tobytes() == gram[1]:
+                        out[gram] += not (outermost and b in edge[gram])
+        return out
+
+    def _begin(self, gram: _Gram, block: int) -> int:
+        """Where a part begins in one of its blocks."""
+        pointer = self._corpus.blocks.pointer
+        size = len(gram[1]) // 4
+        return int(pointer[block + 1]) - size if self._at_tail else int(pointer[block])
+
+
+def _mark(one: U32, other: U32) -> U32:
+    """A small number for each pair of words."""
+    mark: U32 = ((one * _SMALL) ^ other) & _MASK
+    return mark
+
+
+class _List(NamedTuple):
+    """An open end that may be a list of tags."""
+
+    block: int
+    story: int
+    tokens: list[int]
+
+
+def _tags(corpus: Corpus, leader: I64, last: list[int], common: U32) -> list[Part]:
+    """Lists of tags behind the last stop of an article, in sources that have them.
+
+    Prose that lacks its full stop holds function words and is about what nobody else says; a list
+    of tags holds none, and its words stand in other lists.
+    """
+    blocks, record = corpus.blocks, corpus.record_of()
+    function = set(common.tolist())
+    open_ends: Counter[int] = Counter()
+    lists: dict[int, list[_List]] = defaultdict(list)
+    for b in last:
+        size, end = int(blocks.tail[b]), int(blocks.pointer[b + 1])
+        if not 2 <= size <= TAGS_TOKENS or blocks.shape[b] & _CLOSED:
+            continue
+        source = int(corpus.source[record[b]])
+        open_ends[source] += 1
+        tokens = blocks.tokens[end - size : end].tolist()
+        if function.isdisjoint(tokens):
+            lists[source].append(_List(b, int(leader[record[b]]), tokens))
+    sizes = np.bincount(corpus.source)
+    found: list[Part] = []
+    for source, its in lists.items():
+        stories = len({one.story for one in its})
+        if stories < max(SUPPORT, HABIT * sizes[source]) or len(its) < LISTS * open_ends[source]:
+            continue
+        told: dict[int, set[int]] = defaultdict(set)
+        for one in its:
+            for token in one.tokens:
+                told[token].add(one.story)
+        for one in its:
+            known = sum(len(told[token]) > 1 for token in one.tokens)
+            if known >= KNOWN * len(one.tokens):
+                found.append(Part(one.block, True, len(one.tokens), GLUED_TAGS, stories))
+    return found
