@@ -127,7 +127,7 @@ def test_cleaning_again_finds_no_more_repeats(data):
 )
 def test_spans(text, kinds, expected):
     blocks = [(text.index(w), text.index(w) + 2) for w in ("ab", "cd", "ef") if w in text]
-    removals = spans(text, blocks, kinds, 0)
+    removals = spans(text, blocks, kinds, {}, 0)
     assert cut(text, removals) == expected
     assert all(r.start < r.end for r in removals)
 

@@ -28,7 +28,6 @@ OFTEN = 0.25  # a sentence with a full stop is a part where it closes so many of
 PARTED = 0.45  # so often what is left of a block begins (or ends) as other blocks do
 BORDER = 0.1  # of its places a word that blocks begin (or end) with has at least this part there
 SAME = 0.3  # of a part's neighbours at most this part are one and the same word
-NEARLY_ALL = 0.8  # a part that so many of a source's records share needs no such neighbours
 DATELINE = 4  # so many words at most name the place and the agency that a text begins with
 HABIT = 0.1  # of a source's records so many end in tags where that is its habit
 LISTS = 0.6  # and so many of the open ends are lists of words
@@ -219,7 +218,7 @@ class _Edge:
         else:
             behind = blocks.lead[places].astype(np.int64) - size
             parted |= (behind > 0) & (behind <= DATELINE)
-        return bool(parted.mean() >= PARTED or self._share(gram, places) >= NEARLY_ALL)
+        return bool(parted.mean() >= PARTED)
 
     def _elsewhere(self, likely: dict[_Gram, list[int]]) -> Counter[_Gram]:
         """How often each gram stands somewhere else in its source's prose."""
