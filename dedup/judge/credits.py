@@ -14,14 +14,27 @@ from dedup.text.corpus import Corpus
 
 AT_EDGE = 0.9  # share of a standing line's places that must be at the same edge
 CREDIT_TOKENS = 12
+LISTED_TOKENS = 5  # a link has as many words
 SUPPORT = 3  # stories of a source that must share a template
 
 
-def judge_edges(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
-    """Mark furniture words, standing lines and credit lines."""
+def judge_edges(
+    corpus: Corpus, evidence: Evidence, listed: list[list[int]], verdicts: Verdicts
+) -> None:
+    """Mark furniture words, standing lines and credit lines.
+
+    Args:
+        corpus: all records.
+        evidence: of all blocks.
+        listed: lines that stand below headers: links, unless nearly every record has them.
+        verdicts: marked in place.
+    """
     _footers(corpus, evidence, verdicts)
     announces = (corpus.blocks.shape[: corpus.n] & kernels.COLON_END) != 0
     stands = _stands(evidence) & ~(announces & (evidence.left > 0))
+    links = np.array([b for run in listed for b in run], dtype=np.int64)
+    long = evidence.length[links] >= LISTED_TOKENS
+    stands[links[long & (2 * evidence.spread[links] < evidence.records[links])]] = False
     standing = np.flatnonzero(stands & (verdicts.rule == KEPT))
     verdicts.mark(standing[corpus.phrases["credit"][standing] > 0], CREDIT)
     verdicts.mark(standing, STANDING)

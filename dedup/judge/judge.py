@@ -8,7 +8,7 @@ from dedup.config import Config
 from dedup.engines.memory import Memory
 from dedup.judge.credits import judge_edges
 from dedup.judge.evidence import Evidence
-from dedup.judge.related import judge_headers, judge_links
+from dedup.judge.related import judge_headers, judge_links, links_below
 from dedup.judge.verdicts import (
     BELOW_HEADER,
     CREDIT,
@@ -38,8 +38,9 @@ def judge_residue(corpus: Corpus, evidence: Evidence, memory: Memory) -> Verdict
     """Tell what is part of the page from what is part of a story."""
     verdicts = Verdicts.none(corpus, memory)
     headers = judge_headers(corpus, evidence, verdicts)
-    judge_edges(corpus, evidence, verdicts)
-    judge_links(corpus, evidence, headers, verdicts)
+    listed = links_below(corpus, evidence, headers)
+    judge_edges(corpus, evidence, listed, verdicts)
+    judge_links(corpus, evidence, listed, verdicts)
     _lines_without_words(corpus, verdicts)
     _spare_bodies(corpus, evidence, verdicts)
     return verdicts

@@ -35,20 +35,22 @@ TEASER_OVERLAP = 0.35  # of its words a teaser shares hardly more with the prose
 LEAD_TOKENS = 8
 
 
-def judge_links(corpus: Corpus, evidence: Evidence, headers: I64, verdicts: Verdicts) -> None:
+def judge_links(
+    corpus: Corpus, evidence: Evidence, listed: list[list[int]], verdicts: Verdicts
+) -> None:
     """Mark links, the surest first.
 
     Args:
         corpus: all records.
         evidence: of all blocks.
-        headers: int64; blocks that `judge_headers` found to stand over links.
+        listed: of `links_below`.
         verdicts: marked in place.
     """
     inside = evidence.heading & (evidence.place > 0)
     headline = inside & (evidence.title_of >= 0) & (evidence.length >= HEADLINE_TOKENS)
     verdicts.mark(headline, HEADLINE_OF)
     verdicts.mark(inside & _repeated(corpus, evidence), REPEATED_LINK)
-    _below_headers(corpus, evidence, headers, verdicts)
+    _below_headers(corpus, evidence, listed, verdicts)
     verdicts.mark(_lone(corpus, evidence, verdicts), LONE_LINK)
     verdicts.mark(_teasers(corpus, evidence, verdicts), TEASER)
 
@@ -86,29 +88,42 @@ def _repeated(corpus: Corpus, evidence: Evidence) -> Bool:
     return np.asarray(long & ~announces & ~vague & (across | within))
 
 
-def _below_headers(corpus: Corpus, evidence: Evidence, headers: I64, verdicts: Verdicts) -> None:
-    """Mark the links below each header, up to where the prose goes on."""
+def links_below(corpus: Corpus, evidence: Evidence, headers: I64) -> list[list[int]]:
+    """The lines below each header that look like links, up to where the prose goes on."""
     record = corpus.record_of()
-    blocks = corpus.blocks
-    shape = blocks.shape
-    found: list[int] = []
+    runs = []
     for header in headers.tolist():
         run: list[int] = []
         b = header + 1
         while b < corpus.n and record[b] == record[header] and len(run) < LINKS_BELOW:
             link_like = evidence.heading[b] or evidence.title_of[b] >= 0
-            if not link_like or corpus.fixed[b] or shape[b] & kernels.COLON_END:
+            announces = corpus.blocks.shape[b] & kernels.COLON_END
+            if not link_like or corpus.fixed[b] or announces:
                 break
             run.append(b)
             b += 1
-        prose_follows = b < corpus.n and record[b] == record[header]
-        # The last line before prose may be that prose's subheading.
-        if prose_follows and len(run) > 1 and verdicts.rule[run[-1]] == KEPT:
-            last = run[-1]
-            stems, echo = int(blocks.content[last]), int(blocks.echo[last])
-            if evidence.title_of[last] < 0 and (stems < LONE_STEMS and 2 * echo > stems):
-                run.pop()
-        found += run
+        if run:
+            runs.append(run)
+    return runs
+
+
+def _below_headers(
+    corpus: Corpus, evidence: Evidence, listed: list[list[int]], verdicts: Verdicts
+) -> None:
+    """Mark links below headers; the last line before prose may be that prose's subheading."""
+    blocks, found = corpus.blocks, []
+    for run in listed:
+        last = run[-1]
+        stems, echo = int(blocks.content[last]), int(blocks.echo[last])
+        subheading = (
+            evidence.left[last] > 0
+            and len(run) > 1
+            and verdicts.rule[last] == KEPT
+            and evidence.title_of[last] < 0
+            and stems < LONE_STEMS
+            and 2 * echo > stems
+        )
+        found += run[:-1] if subheading else run
     verdicts.mark(np.array(found, dtype=np.int64), BELOW_HEADER)
 
 
