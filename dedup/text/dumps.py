@@ -21,7 +21,8 @@ from dedup.text.lexicon import Lexicon
 
 CREDIT_TOKENS = 8  # a credit line is short
 LEAD_TOKENS = 8  # and prose of at least this many tokens follows it
-HEADLINE_TOKENS = 6  # a headline without a credit line has at least this many
+HEADLINE_TOKENS = 5  # a headline without a credit line has at least this many
+SHORT = 6  # with fewer it must be told for sure
 WINDOW = 6  # blocks of prose compared on either side of a possible cut
 CUSTOM = 3  # as many credit lines make them the custom of a dump
 # Log-odds from which a heading without a credit line begins an article: at once; when the surest
@@ -148,11 +149,11 @@ def _cohesion_cuts(
 
     The surest are taken first; they bound the prose that the others are then measured on.
     """
-    n = heading.size
-    prose = np.flatnonzero(~heading & (blocks.length() >= LEAD_TOKENS))
+    n, length = heading.size, blocks.length()
+    prose = np.flatnonzero(~heading & (length >= LEAD_TOKENS))
     possible = [
         b
-        for b in np.flatnonzero(heading & (blocks.length() >= HEADLINE_TOKENS)).tolist()
+        for b in np.flatnonzero(heading & (length >= HEADLINE_TOKENS)).tolist()
         if 0 < b < n - 1 and not heading[b + 1] and b not in known and b - 1 not in known
     ]
     if not possible or prose.size < 2:
@@ -172,7 +173,8 @@ def _cohesion_cuts(
             if before.size and after.size:
                 score = bags.score(b, before, after) + AFTER_LINKS * boxed[b]
                 echoed = bags.share(b, after[:3]) >= ECHOED
-                if echoed and score >= (max(least, SURE) if linked[b] else least):
+                doubtful = linked[b] or length[b] < SHORT
+                if echoed and score >= (max(least, SURE) if doubtful else least):
                     found[b] = score
     return sorted(_once(blocks, found).items())
 
