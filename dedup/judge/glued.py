@@ -15,11 +15,12 @@ from typing import NamedTuple
 import numpy as np
 
 from dedup.judge.verdicts import GLUED, GLUED_TAGS, KEPT, Part, Verdicts
-from dedup.records import I64, U32, U64
+from dedup.records import I32, I64, U32, U64, Bool
 from dedup.text import kernels
 from dedup.text.corpus import Corpus
 
-SUPPORT = 5  # stories of a source that must share a part
+SUPPORT = 5  # stories of a source that must share a part, and in a large source
+SHARE = 0.001  # so many of its records: chance repeats more in much text
 AT_EDGE = 0.9  # share of its places that must be at that edge
 HEAD_TOKENS = 8  # a part before the prose has at most this many
 TAIL_TOKENS = 16  # a part behind it
@@ -53,14 +54,16 @@ def glued(corpus: Corpus, leader: I64, verdicts: Verdicts, common: U32) -> list[
     stays = (verdicts.rule == KEPT) & (blocks.key[: corpus.n] != 0) & (corpus.fixed == 0)
     # What `fold` had to fold may have its tokens elsewhere than its words.
     stays &= (blocks.shape[: corpus.n] & kernels.DEFERRED) == 0
-    kept = np.flatnonzero(stays)
+    kept = np.flatnonzero(stays).astype(np.int32)
     if not kept.size:
         return []
-    changes = np.flatnonzero(np.diff(corpus.record_of()[kept])) + 1
+    record = corpus.record_of()[kept]
+    changes = np.flatnonzero(record[1:] != record[:-1]) + 1
     first, last = kept[np.append(0, changes)], kept[np.append(changes, kept.size) - 1]
+    del record
     words = _word_counts(blocks.tokens[: blocks.pointer[corpus.n]])
-    heads = _Edge(corpus, leader, first, kept, words, at_tail=False).parts()
-    tails = _Edge(corpus, leader, last, kept, words, at_tail=True).parts()
+    heads = _Edge(corpus, leader, first, stays, words, at_tail=False).parts()
+    tails = _Edge(corpus, leader, last, stays, words, at_tail=True).parts()
     done = {part.block for part in tails}
     tags = _tags(corpus, leader, [b for b in last.tolist() if b not in done], common)
     return sorted(heads + tails + tags)
@@ -81,37 +84,42 @@ class _Edge:
     """One edge of all records: the tokens their first blocks begin with, or their last end with."""
 
     def __init__(
-        self, corpus: Corpus, leader: I64, edge: I64, kept: I64, words: I64, at_tail: bool
+        self, corpus: Corpus, leader: I64, edge: I32, stays: Bool, words: I64, at_tail: bool
     ) -> None:
         self._corpus, self._leader, self._at_tail = corpus, leader, at_tail
-        self._length = corpus.blocks.length()
         self._records = np.bincount(corpus.source)
-        self._stays = np.zeros(corpus.n, dtype=np.bool_)
-        self._stays[kept] = True
-        outermost = _word_counts(corpus.blocks.tokens[self._outer(kept, 0)])
+        self._support = np.maximum(SUPPORT, SHARE * self._records)
+        self._stays = stays
+        outermost = np.zeros_like(words)
+        for at in range(0, corpus.n, PIECE):
+            kept = at + np.flatnonzero(stays[at : at + PIECE])
+            outermost += _word_counts(corpus.blocks.tokens[self._outer(kept, 0)])
         # Words that blocks often begin (or end) with.
         self._borders = (outermost >= 2) & (outermost >= BORDER * words)
         self._blocks = self._exclusive(edge)
 
-    def _outer(self, blocks: I64, k: int) -> I64:
+    def _outer(self, blocks: I32 | I64, k: int) -> I64:
         """Where the token stands that k others part from the edge."""
         pointer = self._corpus.blocks.pointer
         return pointer[blocks + 1] - 1 - k if self._at_tail else pointer[blocks] + k
 
-    def _exclusive(self, edge: I64) -> I64:
+    def _exclusive(self, edge: I32) -> I32:
         """The blocks whose two outermost words recur at this edge, and hardly anywhere else."""
-        blocks = edge[self._length[edge] > 2]
+        pointer = self._corpus.blocks.pointer
+        blocks = edge[pointer[edge + 1] - pointer[edge] > 2]
         one, other = self._outer(blocks, 0), self._outer(blocks, 1)
         code = self._pairs(np.minimum(one, other), blocks)
+        support = self._support[self._corpus.source[self._corpus.blocks.record[blocks]]]
         codes, example, which, here = np.unique(
             code, return_index=True, return_inverse=True, return_counts=True
         )
-        recurs = here >= SUPPORT
+        recurs = here >= support[example]
         everywhere = self._count(codes[recurs], np.minimum(one, other)[example[recurs]])
         recurs[recurs] = here[recurs] >= AT_EDGE * everywhere
-        return blocks[recurs[which]]
+        found: I32 = blocks[recurs[which]]
+        return found
 
-    def _pairs(self, at: I64, blocks: I64) -> U64:
+    def _pairs(self, at: I64, blocks: I32 | I64) -> U64:
         """Codes of the words at some places and behind them, in the blocks' sources."""
         tokens = self._corpus.blocks.tokens
         code = tokens[at].astype(np.uint64) << np.uint64(32)
@@ -156,13 +164,15 @@ class _Edge:
         for b in self._blocks.tolist():
             for gram in self._grams(b):
                 places[gram].append(b)
-        counted = {gram: self._stories(blocks) for gram, blocks in places.items()}
-        shared = {
+        often = {g: blocks for g, blocks in places.items() if len(blocks) >= self._support[g[0]]}
+        counted = {gram: self._stories(blocks) for gram, blocks in often.items()}
+        likely = {
             gram: blocks
-            for gram, blocks in places.items()
-            if counted[gram] >= SUPPORT and self._may_be(gram, blocks)
+            for gram, blocks in often.items()
+            if counted[gram] >= self._support[gram[0]]
+            and self._may_be(gram, blocks)
+            and self._parted(gram, blocks)
         }
-        likely = {gram: blocks for gram, blocks in shared.items() if self._parted(gram, blocks)}
         elsewhere = self._elsewhere(likely)
         found: dict[int, Part] = {}
         for gram, blocks in sorted(likely.items(), key=lambda item: len(item[0][1])):
