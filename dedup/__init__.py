@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from dedup.config import Config
-from dedup.errors import ConfigError, DedupError, InputError, RecordError
+from dedup.errors import ConfigError, DedupError, GuardError, InputError, RecordError
 
 if TYPE_CHECKING:
     from dedup.clean import clean as clean
@@ -25,6 +25,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "DedupError",
+    "GuardError",
     "InputError",
     "RecordError",
     "Result",

@@ -20,7 +20,8 @@ from dedup.formats.row import Row
 from dedup.formats.write import Judged, write
 from dedup.judge.evidence import Evidence, gather
 from dedup.judge.glued import glued
-from dedup.judge.judge import judge_repeats, judge_residue
+from dedup.judge.judge import doubtful, judge_repeats, judge_residue
+from dedup.judge.kept import suspicious
 from dedup.judge.verdicts import Verdicts
 from dedup.match import kernels
 from dedup.match.groups import Groups, group, without
@@ -46,6 +47,7 @@ def clean(
     *,
     removed: str | os.PathLike[str] | None = None,
     stats: str | os.PathLike[str] | None = None,
+    explain_kept: str | os.PathLike[str] | None = None,
     discard: bool = False,
     config: Config | None = None,
     progress: Progress | None = None,
@@ -59,6 +61,7 @@ def clean(
             result holds them in memory.
         removed: where the removals go, if not beside `out`.
         stats: where all counts go as JSON.
+        explain_kept: where lines go that stay although something about them is suspicious.
         discard: keep nothing but the counts and groups (a dry run).
         config: all settings; or give single ones by name: `clean(p, threshold=0.8)`.
         progress: called now and then.
@@ -75,9 +78,8 @@ def clean(
     if isinstance(sources, (str, os.PathLike, Mapping)):
         sources = [sources]
     inputs = open_inputs(sources, config)
-    outputs = Outputs(
-        *(None if path is None else os.fspath(path) for path in (out, removed, stats))
-    )
+    paths = (out, removed, stats, explain_kept)
+    outputs = Outputs(*(None if path is None else os.fspath(path) for path in paths))
     outputs.check(item.path for item in inputs.inputs if item.path)
     with outputs, Memory(config.memory_limit()) as memory:
         return run(inputs, _Sink(outputs, discard), config, memory, progress)
@@ -89,7 +91,7 @@ def run(
     """Hand the data from stage to stage."""
     counts = Counts()
     batches = _batches(inputs, counts, sink, progress)
-    words = lexicon.load()
+    words = lexicon.load(config.marker)
     corpus = build(batches, words, memory, config.workers, config.keep == "earliest")
     rank = rank_of(corpus, config.keep)
     order = memory.keep(keeping_order(corpus, rank))
@@ -103,9 +105,12 @@ def run(
     stories, evidence, verdicts = _judge(corpus, groups, rank, residue, STORY_SHARE, memory)
     residue = verdicts.residue()
     groups = without(corpus.blocks, groups, residue, order, config, memory)
-    judge_repeats(corpus, groups, evidence, verdicts, config)
+    judge_repeats(corpus, groups, stories, evidence, verdicts, config)
     verdicts.parts = glued(corpus, stories, verdicts, words.common_tokens())
-    judged = Judged(corpus, stories, evidence, verdicts)
+    verdicts.leave(config.keep_kind)
+    counts.doubtful = doubtful(corpus, verdicts, config.max_removed)
+    doubts = suspicious(corpus, evidence, verdicts) if "kept" in sink.paths else None
+    judged = Judged(corpus, stories, evidence, verdicts, doubts)
     parts = config.workers if processes.POSSIBLE and sink.writes else 1
 
     def rows(start: int, stop: int) -> Iterator[Row]:

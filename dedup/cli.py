@@ -74,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
     clean.add_argument("-o", "--out", metavar="OUT", help="cleaned records; - for standard output")
     clean.add_argument("--removed", metavar="PATH", help="removals; by default OUT.removed.jsonl")
     clean.add_argument("--stats", metavar="PATH", help="write all counts as JSON")
+    clean.add_argument(
+        "--explain-kept", metavar="PATH", help="write suspicious lines that stay, with the numbers"
+    )
+    clean.add_argument(
+        "--config", metavar="FILE.toml", help="settings in a file; flags come before it"
+    )
     clean.add_argument("--dry-run", action="store_true", help="only tell what would be done")
     _add_verbosity(clean)
     settings = clean.add_argument_group("settings")
@@ -103,19 +109,43 @@ def _add_verbosity(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_setting(group: Any, name: str, default: Any, meta: dict[str, Any]) -> None:
-    flag, text = flag_of(name), meta["help"].replace("%", "%%")
+    """A flag for a setting. One that is not given stays unsaid, so that a file may say it."""
+    text = meta["help"].replace("%", "%%")
+    flags = [flag_of(name), *filter(None, [meta["alias"]])]
     if isinstance(default, bool):
-        group.add_argument(flag, action="store_true", help=text)
+        group.add_argument(
+            *flags, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text
+        )
         return
-    shown = f" (default: {default})" if default != "" else ""
+    many = default == ()
+    shown = " (may be given several times)" if many else f" (default: {default})"
     group.add_argument(
-        flag,
-        type=type(default),
+        *flags,
+        type=str if many else _word if meta["choices"] else type(default),
+        action="append" if many else "store",
         choices=meta["choices"] or None,
-        default=default,
+        default=argparse.SUPPRESS,
         metavar=meta["metavar"] or None,
-        help=text + shown,
+        help=text + (shown if default != "" else ""),
     )
+
+
+def _word(value: str) -> str:
+    """'keep-first' is 'first'."""
+    return value.removeprefix("keep-")
+
+
+def _config(arguments: argparse.Namespace) -> Config:
+    given = {
+        setting.name: getattr(arguments, setting.name)
+        for setting in fields(Config)
+        if hasattr(arguments, setting.name)
+    }
+    if not arguments.config:
+        return Config.of(given)
+    from dedup.settings import config_of  # noqa: PLC0415
+
+    return config_of(arguments.config, **given)
 
 
 def _clean(arguments: argparse.Namespace) -> int:
@@ -123,9 +153,7 @@ def _clean(arguments: argparse.Namespace) -> int:
 
     if not arguments.out and not arguments.dry_run:
         raise InputError("say where to write: -o OUT.jsonl (or look first with --dry-run)")
-    config = Config(
-        **{setting.name: getattr(arguments, setting.name) for setting in fields(Config)}
-    )
+    config = _config(arguments)
     begun = time.monotonic()
     quiet = arguments.quiet
     _spare_scipy()
@@ -141,6 +169,7 @@ def _clean(arguments: argparse.Namespace) -> int:
             None if arguments.dry_run else arguments.out,
             removed=arguments.removed,
             stats=arguments.stats,
+            explain_kept=arguments.explain_kept,
             discard=arguments.dry_run,
             config=config,
             progress=bar.tell if bar.shown else None,

@@ -5,7 +5,9 @@ Flags, the Python API and the docs derive from `Config`; nothing restates a defa
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any
 
@@ -20,7 +22,9 @@ def _setting(
     low: float | None = None,
     high: float | None = None,
     metavar: str = "",
+    alias: str = "",
 ) -> Any:
+    """A setting: its default tells its type; one whose default is () is a list of words."""
     return field(
         default=default,
         metadata={
@@ -29,10 +33,12 @@ def _setting(
             "low": low,
             "high": high,
             "metavar": metavar,
+            "alias": alias,
         },
     )
 
 
+KINDS = ("duplicate", "related", "byline", "boilerplate", "title")  # of what goes
 LEAST_MEMORY = 512 << 20  # the program and its compiled kernels take a third of it
 _UNITS = {"M": 1 << 20, "G": 1 << 30}
 
@@ -71,9 +77,31 @@ class Config:
     )
     keep: str = _setting(
         "first",
-        "which copy stays: the first in input order, the one of the longest record, "
-        "or of the earliest date",
-        choices=("first", "longest", "earliest"),
+        "which copy stays: the first in input order, the one of the longest record, or of the "
+        "earliest date; or all versions of a story; or all copies, which are then only marked",
+        choices=("first", "longest", "earliest", "all", "mark"),
+        alias="--stories",
+    )
+    keep_kind: tuple[str, ...] = _setting(
+        (), "leave what is of this kind in its text", choices=KINDS
+    )
+    marker: tuple[str, ...] = _setting(
+        (),
+        "words that mark page furniture on sites of your own, such as 'header=تابعونا على'; the "
+        "roles are those of the lexicon",
+        metavar="ROLE=WORDS",
+    )
+    same_source: tuple[str, ...] = _setting(
+        (),
+        "count the outlet OTHER as NAME, such as 'bbc.com=bbc.co.uk'",
+        metavar="NAME=OTHER",
+    )
+    max_removed: float = _setting(
+        1.0,
+        "stop when page residue would take more than this share of an outlet's characters",
+        low=0.0,
+        high=1.0,
+        metavar="SHARE",
     )
     extend: float = _setting(
         0.2,
@@ -112,8 +140,39 @@ class Config:
 
     def __post_init__(self) -> None:
         for setting in fields(self):
+            value = getattr(self, setting.name)
+            if setting.default == () and isinstance(value, list):
+                object.__setattr__(self, setting.name, tuple(value))
             _check(setting, getattr(self, setting.name))
         self.memory_limit()
+        self.outlets()
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Config:
+        """A config of settings by name.
+
+        Raises:
+            ConfigError: there is no such setting, or it cannot have that value.
+        """
+        names = [setting.name for setting in fields(cls)]
+        for name in settings:
+            if name not in names:
+                near = difflib.get_close_matches(name, names, 1)
+                hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+                raise ConfigError(f"{name!r} is no setting; {hint}")
+        return cls(**settings)
+
+    def outlets(self) -> dict[str, str]:
+        """What outlets are counted as, by `same_source`."""
+        found = {}
+        for entry in self.same_source:
+            name, is_, other = (part.strip() for part in entry.partition("="))
+            if not (name and is_ and other):
+                raise ConfigError(
+                    f"{flag_of('same_source')}: {entry!r} is not NAME=OTHER; try bbc.com=bbc.co.uk"
+                )
+            found[other] = name
+        return found
 
     def memory_limit(self) -> int | None:
         """Bytes to stay under, None for no limit."""
@@ -139,6 +198,9 @@ def _check(setting: Field[Any], value: Any) -> None:
     default = setting.default
     if default is MISSING:  # pragma: no cover - every setting has a default
         raise ConfigError(f"{flag}: no default")
+    if isinstance(default, tuple):
+        _check_words(flag, value, meta["choices"])
+        return
     right = isinstance(value, type(default)) or (
         isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool)
     )
@@ -151,3 +213,11 @@ def _check(setting: Field[Any], value: Any) -> None:
     low, high = meta["low"], meta["high"]
     if low is not None and not low <= value <= high:
         raise ConfigError(f"{flag}: {value!r} is not between {low} and {high}; try {default}")
+
+
+def _check_words(flag: str, value: Any, choices: tuple[str, ...]) -> None:
+    if not isinstance(value, tuple) or not all(isinstance(word, str) for word in value):
+        raise ConfigError(f"{flag}: {value!r} is not a list of strings")
+    for word in value:
+        if choices and word not in choices:
+            raise ConfigError(f"{flag}: {word!r} is not one of {', '.join(choices)}")

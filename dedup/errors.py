@@ -3,7 +3,8 @@
     DedupError            anything the program reports instead of a traceback
     |-- ConfigError       a setting that cannot be
     |-- InputError        an input that cannot be read at all
-    `-- RecordError       one record that cannot be read; the run may go on without it
+    |-- RecordError       one record that cannot be read; the run may go on without it
+    `-- GuardError        a run that was about to take more than it was allowed to
 
 Every message names the place, the rule, the value seen and what to try.
 """
@@ -37,3 +38,7 @@ class RecordError(DedupError):
         self.file = file
         self.line = line
         self.rule = rule
+
+
+class GuardError(DedupError):
+    """The run would take more out than it was allowed to; nothing was written."""

@@ -9,6 +9,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from dedup import config
+
 I32: TypeAlias = npt.NDArray[np.int32]
 I64: TypeAlias = npt.NDArray[np.int64]
 U8: TypeAlias = npt.NDArray[np.uint8]
@@ -20,7 +22,7 @@ F64: TypeAlias = npt.NDArray[np.float64]
 Bool: TypeAlias = npt.NDArray[np.bool_]
 
 SHOWN = 5  # rejected lines that the summary shows
-KINDS = ("duplicate", "related", "byline", "boilerplate", "title", "blank")
+KINDS = (*config.KINDS, "blank")
 
 # The names a field goes by in the output of scrapers and extractors, the likeliest first.
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -133,6 +135,8 @@ class Counts:
         sources: (source -> [blocks, blocks removed]).
         empty: inputs without a record.
         capped: blocks for which `max_candidates` cut the comparison short.
+        doubtful: outlet -> the share of its characters that went as page residue, where that is
+            more than is plausible.
         dumps: raw dumps by name, with their articles, headlines and credit lines.
     """
 
@@ -150,6 +154,7 @@ class Counts:
     kinds: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     removed_chars: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     sources: dict[str, list[int]] = field(default_factory=dict)
+    doubtful: dict[str, float] = field(default_factory=dict)
     dumps: dict[str, list[int]] = field(default_factory=dict)
 
     def reject(self, why: str) -> None:

@@ -11,6 +11,7 @@ PACKAGE = Path(dedup.__file__).parent
 LAYERS = [
     "dedup.errors",
     "dedup.config",
+    "dedup.settings",
     "dedup.records",
     "dedup.engines",
     "dedup.text",
@@ -31,7 +32,7 @@ INSIDE = {
     "dedup.text": "utf8 kernels arabic blocks lexicon dumps corpus",
     "dedup.sketch": "kernels minhash lsh",
     "dedup.match": "kernels verify groups order passages stories",
-    "dedup.judge": "evidence verdicts credits related glued judge",
+    "dedup.judge": "evidence verdicts kept credits related glued judge",
     "dedup.formats": "row jsonl text outputs inputs cleaned write",
     "dedup.report": "summary",
 }

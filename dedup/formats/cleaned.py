@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from dedup.formats.row import Row
+from dedup.judge.kept import Suspicion
 from dedup.judge.verdicts import Reason
 from dedup.records import Removal
 
@@ -70,20 +71,20 @@ def cut(text: str, removals: Sequence[Removal]) -> str:
     return "".join(parts)
 
 
-def removal_lines(row: Row, removals: Sequence[Removal]) -> Iterator[int]:
-    """The 1-based line of the input file that each removal begins on.
+def span_lines(row: Row, spans: Iterable[tuple[int, int]]) -> Iterator[int]:
+    """The 1-based line of the input file that each span, in order, begins on.
 
     White space that begins behind a block that stays counts from the first line it takes whole.
     """
     line, at = 0, 0
-    for removal in removals:
+    for start, end in spans:
         if not row.lines:
             yield row.line
             continue
-        line += row.text.count("\n", at, removal.start)
-        at = removal.start
+        line += row.text.count("\n", at, start)
+        at = start
         inside = at > 0 and row.text[at - 1] != "\n"
-        whole = line + (inside and "\n" in row.text[at : removal.end])
+        whole = line + (inside and "\n" in row.text[at:end])
         yield row.lines[whole] if whole < len(row.lines) else row.lines[-1] + 1
 
 
@@ -104,6 +105,27 @@ def removal_row(
             "similarity": reason.similarity,
             "match": match and {"id": match.id, "start": match.start, "end": match.end},
             "evidence": reason.evidence,
+        },
+        option=orjson.OPT_APPEND_NEWLINE,
+    )
+
+
+def kept_row(
+    id_: str, source: str, line: int, text: str, place: tuple[int, int], suspicion: Suspicion
+) -> bytes:
+    """One line of the file of suspicious lines that stay: a removal's fields, as far as they go."""
+    start, end = place
+    return orjson.dumps(
+        {
+            "id": id_,
+            "source": source,
+            "line": line,
+            "start": start,
+            "end": end,
+            "text": text[start:end],
+            "kind": None,
+            "why": suspicion.why,
+            "evidence": suspicion.evidence,
         },
         option=orjson.OPT_APPEND_NEWLINE,
     )

@@ -67,6 +67,7 @@ class JsonLines:
     def __init__(self, name: str, config: Config) -> None:
         self._name = name
         self._parser = Parser(config)
+        self._outlets = config.outlets()
         # Of each record, its line, and by which name it holds its text and whether it holds a
         # struct already: all that the second reading needs, so that it need not parse.
         self._lines = array("Q")
@@ -101,6 +102,10 @@ class JsonLines:
                 self._forms.append(parser.form)
             if found:
                 texts, titles, abstracts, own_ids, urls, dates, sources = zip(*found, strict=True)
+                outlets = [
+                    _source(source) or _host(url) or base
+                    for source, url in zip(sources, urls, strict=True)
+                ]
                 yield Batch(
                     texts=_strings(texts),
                     titles=_strings(titles),
@@ -109,10 +114,7 @@ class JsonLines:
                         str(id_) or f"{base}:{line}"
                         for id_, line in zip(own_ids, self._lines[begun:], strict=True)
                     ],
-                    sources=[
-                        _source(source) or _host(url) or base
-                        for source, url in zip(sources, urls, strict=True)
-                    ],
+                    sources=[self._outlets.get(outlet, outlet) for outlet in outlets],
                     dates=list(map(str, dates)),
                 )
         for names, times in served.items():

@@ -25,13 +25,18 @@ class Outputs:
         out: path of the cleaned records; "-" for standard output, None to write nothing.
         removed: path of the removals; by default beside `out`.
         stats: path of the counts.
+        kept: path of suspicious lines that stay.
 
     The other files stand beside the removals: OUT.dropped.jsonl and OUT.rejected.jsonl, written
     only when there is something to say; left-overs of an earlier run under these names go.
     """
 
     def __init__(
-        self, out: str | None, removed: str | None = None, stats: str | None = None
+        self,
+        out: str | None,
+        removed: str | None = None,
+        stats: str | None = None,
+        kept: str | None = None,
     ) -> None:
         self.paths: dict[str, Path] = {}
         self._files: dict[str, IO[bytes]] = {}
@@ -49,6 +54,8 @@ class Outputs:
             self.paths["rejected"] = sibling(stem, "rejected")
         if stats:
             self.paths["stats"] = Path(stats)
+        if kept:
+            self.paths["kept"] = Path(kept)
 
     @property
     def writes(self) -> bool:
@@ -84,7 +91,7 @@ class Outputs:
         return self
 
     def write(self, name: str, data: bytes) -> None:
-        """Append to one of "clean", "removed", "dropped", "rejected", "stats".
+        """Append to one of "clean", "removed", "dropped", "rejected", "stats", "kept".
 
         Raises:
             InputError: the disk is full, or the file cannot be made.
@@ -122,7 +129,7 @@ class Outputs:
         if self._to_stdout:
             with _one_line("standard output"):
                 sys.stdout.buffer.flush()
-        for name in ("clean", "removed"):
+        for name in ("clean", "removed", "kept"):
             if name in self.paths and name not in self._files:
                 self._open(name)
         try:

@@ -33,11 +33,12 @@ class TextDump:
 
     Args:
         name: as the user named it.
-        config: unused; a dump has no fields.
+        config: its markers; a dump has no fields.
     """
 
     def __init__(self, name: str, config: Config) -> None:
         self._name = name
+        self._words = lexicon.load(config.marker)
         self._base = PurePath(name).name
         self.records = 0
 
@@ -45,7 +46,7 @@ class TextDump:
         """The articles of a dump. Lines that are not UTF-8 are set aside."""
         lines, numbers, rejected = self._lines(chunks)
         yield from rejected
-        articles = list(_articles(lines, numbers))
+        articles = list(self._articles(lines, numbers))
         if not articles:
             return
         self.records = len(articles)
@@ -64,7 +65,7 @@ class TextDump:
     def rows(self, chunks: Iterator[bytes], start: int) -> Iterator[Row]:
         """The articles from `start` on as JSON lines, their texts still to be filled in."""
         lines, numbers, _ = self._lines(chunks)
-        for n, article in enumerate(islice(_articles(lines, numbers), start, None), start + 1):
+        for n, article in enumerate(islice(self._articles(lines, numbers), start, None), start + 1):
             raw = {
                 "id": f"{self._base}#{n}",
                 "title": article.title,
@@ -96,27 +97,26 @@ class TextDump:
             numbers.append(number)
         return kept, numbers, rejected
 
-
-def _articles(lines: list[str], numbers: list[int]) -> Iterator[_Article]:
-    text = "".join(lines)
-    blocks, articles = cut_articles(text, lexicon.load())
-    # An article reaches from its headline to the next one; the first from the very beginning.
-    starts = [0, *(int(blocks.start[article.first]) for article in articles[1:]), len(text)]
-    line_ends = np.cumsum([len(line) for line in lines])
-    for n, article in enumerate(articles):
-        begin, end = starts[n], starts[n + 1]
-        title, byline = (
-            text[blocks.start[b] : blocks.end[b]] if b >= 0 else ""
-            for b in (article.title, article.byline)
-        )
-        first, last, head = np.searchsorted(
-            line_ends, (begin, end - 1, blocks.start[article.first]), side="right"
-        ).tolist()
-        yield _Article(
-            text=text[begin:end],
-            title=title,
-            byline=byline,
-            head=("title",) * (article.title >= 0) + ("byline",) * (article.byline >= 0),
-            line=numbers[head],
-            lines=tuple(numbers[first : last + 1]),
-        )
+    def _articles(self, lines: list[str], numbers: list[int]) -> Iterator[_Article]:
+        text = "".join(lines)
+        blocks, articles = cut_articles(text, self._words)
+        # An article reaches from its headline to the next one; the first from the very beginning.
+        starts = [0, *(int(blocks.start[article.first]) for article in articles[1:]), len(text)]
+        line_ends = np.cumsum([len(line) for line in lines])
+        for n, article in enumerate(articles):
+            begin, end = starts[n], starts[n + 1]
+            title, byline = (
+                text[blocks.start[b] : blocks.end[b]] if b >= 0 else ""
+                for b in (article.title, article.byline)
+            )
+            first, last, head = np.searchsorted(
+                line_ends, (begin, end - 1, blocks.start[article.first]), side="right"
+            ).tolist()
+            yield _Article(
+                text=text[begin:end],
+                title=title,
+                byline=byline,
+                head=("title",) * (article.title >= 0) + ("byline",) * (article.byline >= 0),
+                line=numbers[head],
+                lines=tuple(numbers[first : last + 1]),
+            )

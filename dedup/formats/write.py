@@ -16,20 +16,21 @@ from dedup.engines.processes import in_parts
 from dedup.formats import cleaned
 from dedup.formats.row import Row
 from dedup.judge.evidence import Evidence
+from dedup.judge.kept import explained
 from dedup.judge.verdicts import KEPT, RULES, Reason, Verdicts
-from dedup.records import I64, Counts, Removal
+from dedup.records import I64, U8, Counts, Removal
 from dedup.text.arabic import part_span
 from dedup.text.corpus import Corpus
 
 Put: TypeAlias = Callable[[str, list[bytes]], None]
-"""Takes "clean", "removed", "dropped" or "rejected", and lines."""
+"""Takes "clean", "removed", "dropped", "kept" or "rejected", and lines."""
 
 Rows: TypeAlias = Callable[[int, int], Iterator[Row]]
 """Gives the rows of the records [start, stop)."""
 
 TOGETHER = 500  # lines that are handed on at once
 PIECE = 1 << 20  # bytes that are copied at once
-NAMES = ("clean", "removed", "dropped")
+NAMES = ("clean", "removed", "dropped", "kept")
 _BLANK = Reason({"rule": "white-space"}, None, None)
 _KIND = ["", *(rule.kind for rule in RULES.values())]
 
@@ -54,12 +55,14 @@ class Judged(NamedTuple):
         stories: int64[records]; the leading record of each record's story.
         evidence: of all blocks.
         verdicts: on all blocks.
+        suspicious: of `judge.kept`, None if nobody asks.
     """
 
     corpus: Corpus
     stories: I64
     evidence: Evidence
     verdicts: Verdicts
+    suspicious: U8 | None = None
 
 
 def write(judged: Judged, rows: Rows, config: Config, counts: Counts, put: Put, parts: int) -> None:
@@ -107,7 +110,7 @@ def write(judged: Judged, rows: Rows, config: Config, counts: Counts, put: Put, 
 
 def _write(judged: Judged, start: int, stop: int, rows: Rows, config: Config, put: Put) -> Written:
     """Write the records [start, stop)."""
-    corpus, stories, evidence, verdicts = judged
+    corpus, stories, evidence, verdicts, _ = judged
     gone = (verdicts.rule != KEPT) | (corpus.residue != 0)
     touched = np.zeros(corpus.records, dtype=np.bool_)
     touched[corpus.record_of()[gone]] = True
@@ -139,6 +142,8 @@ def _write(judged: Judged, start: int, stop: int, rows: Rows, config: Config, pu
         else:
             done.cleaned += bool(removals)
             lines["clean"].append(cleaned.record_row(row, removals, struct))
+        if judged.suspicious is not None:
+            lines["kept"] += _kept_rows(judged, judged.suspicious, number, row)
     _hand_on(lines, put)
     return done
 
@@ -183,13 +188,24 @@ def _removals(corpus: Corpus, verdicts: Verdicts, number: int, text: str) -> lis
 def _removal_rows(
     id_: str, source: str, row: Row, removals: list[Removal], reasons: Iterator[Reason]
 ) -> Iterator[bytes]:
-    for removal, line in zip(removals, cleaned.removal_lines(row, removals), strict=True):
+    begin = cleaned.span_lines(row, ((removal.start, removal.end) for removal in removals))
+    for removal, line in zip(removals, begin, strict=True):
         reason = next(reasons) if removal.block >= 0 else _BLANK
         yield cleaned.removal_row(id_, source, line, row.text, removal, reason)
 
 
+def _kept_rows(judged: Judged, found: U8, number: int, row: Row) -> Iterator[bytes]:
+    corpus = judged.corpus
+    first, end = int(corpus.first[number]), int(corpus.first[number + 1])
+    told = list(explained(corpus, judged.evidence, judged.verdicts, found, first, end))
+    places = [(int(corpus.blocks.start[t.block]), int(corpus.blocks.end[t.block])) for t in told]
+    source = corpus.sources[corpus.source[number]]
+    for suspicion, place, line in zip(told, places, cleaned.span_lines(row, places), strict=True):
+        yield cleaned.kept_row(corpus.ids[number], source, line, row.text, place, suspicion)
+
+
 def _count(judged: Judged, counts: Counts) -> None:
-    corpus, stories, _, verdicts = judged
+    corpus, stories, _, verdicts, _ = judged
     size = np.bincount(stories, minlength=corpus.records)
     counts.records, counts.blocks, counts.chars = corpus.records, corpus.n, corpus.chars
     counts.stories = int((size > 1).sum())

@@ -6,6 +6,7 @@ import numpy as np
 
 from dedup.config import Config
 from dedup.engines.memory import Memory
+from dedup.errors import GuardError
 from dedup.judge.credits import judge_edges
 from dedup.judge.evidence import Evidence
 from dedup.judge.related import judge_headers, judge_links, links_below
@@ -26,11 +27,13 @@ from dedup.judge.verdicts import (
 )
 from dedup.match.groups import Groups
 from dedup.match.passages import extend_passages
-from dedup.records import I32
+from dedup.records import I32, I64
 from dedup.text.corpus import NOTHING, Corpus
 
 LINKS = (HEADLINE_OF, REPEATED_LINK, BELOW_HEADER, LONE_LINK)
 UNCERTAIN = (*LINKS, TEASER, STANDING, CREDIT)  # not furniture where nothing else stands
+IMPLAUSIBLE = 0.3  # of an outlet's characters, more than this are hardly furniture
+ENOUGH_RECORDS = 10  # in so many records
 REPEAT_TOKENS = 8  # a shorter block that recurs is removed only within a passage
 
 
@@ -69,25 +72,67 @@ def _spare_bodies(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Non
     for needed, taken_back in ((~evidence.heading, LINKS), (body, UNCERTAIN)):
         stays = body & needed & (verdicts.rule == KEPT)
         bare = np.bincount(record, weights=stays, minlength=corpus.records) == 0
-        verdicts.rule[bare[record] & body & np.isin(verdicts.rule, taken_back)] = KEPT
+        spared = np.flatnonzero(bare[record] & body & np.isin(verdicts.rule, taken_back))
+        verdicts.spared |= zip(spared.tolist(), verdicts.rule[spared].tolist(), strict=True)
+        verdicts.rule[spared] = KEPT
+
+
+def doubtful(corpus: Corpus, verdicts: Verdicts, most: float) -> dict[str, float]:
+    """The outlets that lose an implausible share of their characters as page residue.
+
+    Args:
+        corpus: all records.
+        verdicts: on all blocks.
+        most: the share that stops the run.
+
+    Raises:
+        GuardError: an outlet loses more than that.
+    """
+    blocks, n = corpus.blocks, corpus.n
+    size = (blocks.end[:n] - blocks.start[:n]).astype(np.float64)
+    source = corpus.source[corpus.record_of()]
+    gone = size * (verdicts.residue() & (corpus.fixed == NOTHING))
+    total, lost = (np.bincount(source, w, len(corpus.sources)) for w in (size, gone))
+    share = lost / np.maximum(total, 1.0)
+    if (share > most).any():
+        worst = int(share.argmax())
+        raise GuardError(
+            f"{corpus.sources[worst]}: page residue would take {100 * share[worst]:.0f} % of its "
+            f"characters, more than --max-removed {most}; nothing was written. Look at what would "
+            "go with a higher share, or leave a kind with --keep-kind"
+        )
+    records = np.bincount(corpus.source, minlength=share.size)
+    found = np.flatnonzero((share > IMPLAUSIBLE) & (records >= ENOUGH_RECORDS))
+    return {corpus.sources[s]: round(float(share[s]), 4) for s in found.tolist()}
 
 
 def judge_repeats(
-    corpus: Corpus, groups: Groups, evidence: Evidence, verdicts: Verdicts, config: Config
+    corpus: Corpus,
+    groups: Groups,
+    stories: I64,
+    evidence: Evidence,
+    verdicts: Verdicts,
+    config: Config,
 ) -> None:
     """Mark what is said elsewhere: verified matches, and reworded blocks of shared passages.
 
     Args:
         corpus: all records.
         groups: of the blocks that are no residue.
+        stories: int64[records]; the record that leads each record's story.
         evidence: of all blocks.
         verdicts: marked in place.
-        config: `extend` and `shingle`.
+        config: `keep`, `extend` and `shingle`.
     """
+    if config.keep == "mark":
+        return
     n = corpus.n
     residue = verdicts.residue()
     keeper = groups.representative[:n]
     repeats = (keeper != np.arange(n, dtype=np.int32)) & (corpus.blocks.key[:n] != 0)
+    if config.keep == "all":  # every version of a story stays whole
+        story = stories[corpus.record_of()]
+        repeats &= story != story[keeper]
     long = repeats & (evidence.length >= REPEAT_TOKENS)
     shared = long | (repeats & _beside(corpus, keeper, long))
     equal = corpus.blocks.key[:n] == corpus.blocks.key[keeper]
@@ -99,6 +144,8 @@ def judge_repeats(
     # A block that others were removed for must stay, or what they said would be lost.
     free = kept.copy()
     free[keeper[shared]] = False
+    if config.keep == "all":
+        return
     passages = extend_passages(corpus, groups, kept, free, residue, config)
     verdicts.rule[passages.block] = PASSAGE
     verdicts.match[passages.block] = passages.match

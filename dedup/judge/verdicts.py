@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -110,6 +110,7 @@ class Verdicts:
         contained: float32[n]; for blocks of a passage, the share of their tokens that stand in
             the match.
         parts: of blocks, in order; those of blocks that go do not count.
+        spared: block -> the rule that would have left its record without a body.
     """
 
     rule: U8
@@ -117,6 +118,7 @@ class Verdicts:
     similarity: F64
     contained: F32
     parts: list[Part] = field(default_factory=list)
+    spared: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def none(cls, corpus: Corpus, memory: Memory) -> Verdicts:
@@ -135,6 +137,12 @@ class Verdicts:
         chosen = np.zeros(self.rule.size, dtype=np.bool_)
         chosen[which] = True
         self.rule[chosen & (self.rule == KEPT)] = number
+
+    def leave(self, kinds: Container[str]) -> None:
+        """Take back what removes blocks and parts as one of these kinds."""
+        numbers = [number for number, rule in RULES.items() if rule.kind in kinds]
+        self.rule[np.isin(self.rule, numbers)] = KEPT
+        self.parts = [part for part in self.parts if part.rule not in numbers]
 
     def residue(self) -> Bool:
         """bool[n]; what goes as a part of the page, not as a repetition."""

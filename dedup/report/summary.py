@@ -52,6 +52,11 @@ def summary(
         f"{counts.cleaned:,} cleaned, {counts.dropped:,} with nothing left",
         f"stories  {counts.stories:,} told more than once, {_n(counts.retold, 'retelling')}",
     ]
+    for name, share in counts.doubtful.items():
+        lines.append(
+            f"doubtful {name}: {100 * share:.0f} % of its characters went as page residue; look at "
+            "its removals, leave a kind with --keep-kind or stop with --max-removed"
+        )
     if counts.rejected:
         lines.append(f"rejected {_n(counts.rejected, 'line')}, set aside")
         lines += [f"         {why}" for why in counts.why_rejected]

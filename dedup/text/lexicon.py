@@ -54,21 +54,28 @@ class Lexicon(NamedTuple):
         return out
 
 
-@lru_cache(maxsize=1)
-def load() -> Lexicon:
-    """The lexicon that comes with the package."""
+@lru_cache(maxsize=2)
+def load(markers: tuple[str, ...] = ()) -> Lexicon:
+    """The lexicon that comes with the package, and some markers more.
+
+    Args:
+        markers: "ROLE=WORDS" each.
+
+    Raises:
+        ConfigError: a marker is none.
+    """
     text = resources.files("dedup.text").joinpath("lexicon.txt").read_text(encoding="utf-8")
-    return parse(text.splitlines(), "lexicon.txt")
+    return parse(text.splitlines(), "lexicon.txt", markers)
 
 
-def parse(lines: Iterable[str], name: str) -> Lexicon:
+def parse(lines: Iterable[str], name: str, markers: tuple[str, ...] = ()) -> Lexicon:
     """Read `role | words  # why` lines.
 
     Raises:
         ConfigError: a line that is neither an entry nor a comment, with its number.
     """
     words: dict[str, list[str]] = {role: [] for role in ROLES}
-    lines_of: dict[str, int] = {}
+    places: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         entry = line.partition("#")[0].strip()
         if not entry:
@@ -79,18 +86,27 @@ def parse(lines: Iterable[str], name: str) -> Lexicon:
                 f"{name}:{number}: {entry!r} is not 'role | words'; roles are {', '.join(ROLES)}"
             )
         words[role].append(phrase)
-        lines_of[phrase] = number
-    phrases = {role: _phrases(words[role], lines_of, name) for role in ROLES}
+        places[phrase] = f"{name}:{number}"
+    for marker in markers:
+        role, is_, phrase = (part.strip() for part in marker.partition("="))
+        if not is_ or role not in words or not phrase:
+            raise ConfigError(
+                f"--marker: {marker!r} is not ROLE=WORDS; roles are {', '.join(ROLES)}"
+            )
+        words[role].append(phrase)
+        places.setdefault(phrase, "--marker")
+    phrases = {role: _phrases(words[role], places) for role in ROLES}
     common = np.unique(np.concatenate(stems(words["common"])))
     return Lexicon(phrases, common[common != 0])
 
 
-def _phrases(words: list[str], lines_of: dict[str, int], name: str) -> Phrases:
+def _phrases(words: list[str], places: dict[str, str]) -> Phrases:
     hashed = token_hashes(words)
     for phrase, tokens in zip(words, hashed, strict=True):
         if not 0 < tokens.size <= LONGEST:
-            where = f"{name}:{lines_of[phrase]}"
-            raise ConfigError(f"{where}: {phrase!r} has {tokens.size} words; 1 to {LONGEST} fit")
+            raise ConfigError(
+                f"{places[phrase]}: {phrase!r} has {tokens.size} words; 1 to {LONGEST} fit"
+            )
     out = np.zeros((len(hashed), LONGEST), dtype=np.uint32)
     for row, tokens in zip(out, hashed, strict=True):
         row[: tokens.size] = tokens
