@@ -20,12 +20,13 @@ from dedup.formats.row import Row
 from dedup.formats.write import Judged, write
 from dedup.judge.evidence import Evidence, gather
 from dedup.judge.glued import glued
-from dedup.judge.judge import doubtful, judge_repeats, judge_residue
+from dedup.judge.judge import doubtful, judge_repeats, judge_residue, shared_parts
 from dedup.judge.kept import suspicious
 from dedup.judge.verdicts import Verdicts
 from dedup.match import kernels
 from dedup.match.groups import Groups, group, without
 from dedup.match.order import keeping_order, rank_of
+from dedup.match.sentences import Sentences, needed, sentences
 from dedup.match.stories import find_stories
 from dedup.records import I64, Batch, Bool, Counts
 from dedup.report import summary
@@ -92,21 +93,26 @@ def run(
     counts = Counts()
     batches = _batches(inputs, counts, sink, progress)
     words = lexicon.load(config.marker)
-    corpus = build(batches, words, memory, config.workers, config.keep == "earliest")
+    dated = config.keep == "earliest"
+    corpus = build(batches, words, memory, config.workers, dated, config.level != "block")
     rank = rank_of(corpus, config.keep)
     order = memory.keep(keeping_order(corpus, rank))
     groups = group(corpus.blocks, order, config, memory)
     counts.capped = groups.capped
+    counts.sentences = needed(corpus, config.level)
+    said = sentences(corpus, rank, config, memory) if counts.sentences else None
     # Residue is told by how many stories it stands in, stories by what is left without residue:
     # the first round takes only copies for one story.
     nothing = np.zeros(corpus.n, dtype=np.bool_)
-    _, _, verdicts = _judge(corpus, groups, rank, nothing, COPY_SHARE, memory)
+    _, _, verdicts = _judge(corpus, groups, said, rank, nothing, COPY_SHARE, memory)
     residue = verdicts.residue()
-    stories, evidence, verdicts = _judge(corpus, groups, rank, residue, STORY_SHARE, memory)
+    stories, evidence, verdicts = _judge(corpus, groups, said, rank, residue, STORY_SHARE, memory)
     residue = verdicts.residue()
     groups = without(corpus.blocks, groups, residue, order, config, memory)
     judge_repeats(corpus, groups, stories, evidence, verdicts, config)
     verdicts.parts = glued(corpus, stories, verdicts, words.common_tokens())
+    if said is not None:
+        verdicts.add_parts(shared_parts(corpus, said, verdicts, config, memory))
     verdicts.leave(config.keep_kind)
     counts.doubtful = doubtful(corpus, verdicts, config.max_removed)
     doubts = suspicious(corpus, evidence, verdicts) if "kept" in sink.paths else None
@@ -124,10 +130,19 @@ def run(
 
 
 def _judge(
-    corpus: Corpus, groups: Groups, rank: I64, residue: Bool, share: float, memory: Memory
+    corpus: Corpus,
+    groups: Groups,
+    said: Sentences | None,
+    rank: I64,
+    residue: Bool,
+    share: float,
+    memory: Memory,
 ) -> tuple[I64, Evidence, Verdicts]:
     """Stories of what is no residue, the evidence they give, and what residue that tells."""
-    stories = find_stories(corpus, groups, rank, residue, share)
+    if said is None:
+        stories = find_stories(corpus, groups, rank, residue, share)
+    else:
+        stories = find_stories(said.corpus, said.groups, rank, residue[said.block], share)
     memory.relax()
     evidence = gather(corpus, groups, stories, memory)
     memory.relax()

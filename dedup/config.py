@@ -103,6 +103,12 @@ class Config:
         high=1.0,
         metavar="SHARE",
     )
+    level: str = _setting(
+        "auto",
+        "what is compared: whole blocks, or their sentences too, which finds passages in blocks "
+        "that differ; auto: sentences where most text stands in blocks longer than paragraphs",
+        choices=("auto", "block", "sentence"),
+    )
     extend: float = _setting(
         0.2,
         "lowest similarity at which a reworded block joins the passage of its matched neighbours",

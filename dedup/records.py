@@ -135,6 +135,7 @@ class Counts:
         sources: (source -> [blocks, blocks removed]).
         empty: inputs without a record.
         capped: blocks for which `max_candidates` cut the comparison short.
+        sentences: whether sentences were compared, besides blocks.
         doubtful: outlet -> the share of its characters that went as page residue, where that is
             more than is plausible.
         dumps: raw dumps by name, with their articles, headlines and credit lines.
@@ -154,6 +155,7 @@ class Counts:
     kinds: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     removed_chars: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     sources: dict[str, list[int]] = field(default_factory=dict)
+    sentences: bool = False
     doubtful: dict[str, float] = field(default_factory=dict)
     dumps: dict[str, list[int]] = field(default_factory=dict)
 

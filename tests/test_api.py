@@ -112,10 +112,11 @@ def test_same_bytes_as_the_command_whatever_the_hash_seed(tmp_path, seed):
 
 @pytest.mark.parametrize("size", [1, 300, 10**9])
 @pytest.mark.parametrize("workers", [1, 2, 4])
-def test_same_bytes_whatever_the_batch_and_the_workers(monkeypatch, size, workers):
-    expected = dedup.clean(ROWS)
+@pytest.mark.parametrize("level", ["block", "sentence"])
+def test_same_bytes_whatever_the_batch_and_the_workers(monkeypatch, size, workers, level):
+    expected = dedup.clean(ROWS, level=level)
     monkeypatch.setattr(inputs, "CHUNK", size)
-    found = dedup.clean(ROWS, workers=workers)
+    found = dedup.clean(ROWS, workers=workers, level=level)
     for name in ("clean", "removed", "dropped"):
         assert list(found.lines(name)) == list(expected.lines(name))
 

@@ -417,6 +417,98 @@ def test_gap_pairs(lists):
 
 
 @quick
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4), st.integers(0, 2), st.booleans(), st.integers(0, 5)),
+        min_size=1,
+        max_size=24,
+    ),
+    st.data(),
+)
+def test_shared_runs(rows, data):
+    # Of five sentences, one is a near-copy of another.
+    texts = [[1, 2, 3], [4, 5, 6, 7, 8, 9], [4, 5, 6, 7, 8, 1], [7, 7], [9, 8, 7, 6]]
+    sentences = [texts[which] for which, *_ in rows]
+    block = np.cumsum([new for _, _, new, _ in rows]).astype(np.int32)
+    record = (block // 2).astype(np.int32)
+    usable = np.array([place > 0 for *_, place in rows])
+    alike = {0: {0}, 1: {1, 2}, 2: {1, 2}, 3: {3}, 4: {4}}
+    partner = []
+    for u, (which, *_) in enumerate(rows):
+        before = [v for v in range(u) if rows[v][0] in alike[which]]
+        partner.append(data.draw(st.sampled_from(before)) if before else u)
+    flat, pointer = csr(sentences)
+    key = np.empty(len(rows), dtype=np.uint64)
+    text_kernels.keys(flat, pointer, key)
+    sets = shingle_sets(flat, pointer, np.arange(len(rows)), 2)
+    first, other, count = np.empty((3, len(rows)), dtype=np.int64)
+    n = match_kernels.shared_runs(
+        sets.hashes, sets.pointer, key, np.diff(pointer), record, block,
+        np.array(partner, dtype=np.int32), np.arange(len(rows), dtype=np.int32), usable, 0.5, 2, 6,
+        np.zeros(len(rows), dtype=np.uint8), first, other, count,
+    )  # fmt: skip
+    got = list(zip(*(part[:n].tolist() for part in (first, other, count)), strict=True))
+    plain = (record.tolist(), block.tolist(), partner, usable.tolist())
+    assert got == twins.shared_runs(sentences, *plain, 2, 0.5, 2, 6)
+
+
+@quick
+@given(token_lists)
+def test_keys(lists):
+    flat, pointer = csr(lists)
+    out = np.empty(len(lists), dtype=np.uint64)
+    text_kernels.keys(flat, pointer, out)
+    assert twins.plain(out) == twins.keys(lists)
+
+
+@quick
+@given(st.lists(lines, max_size=4))
+def test_characters(parts):
+    data = "".join(parts).encode()
+    bounds = np.cumsum([0, *(len(part.encode()) for part in parts)]).astype(np.int64)
+    out = np.empty(bounds.size - 1, dtype=np.int32)
+    text_kernels.characters(
+        np.frombuffer(data, dtype=np.uint8), np.zeros(1, dtype=np.int64),
+        np.zeros(1, dtype=np.int32), bounds[1:], np.zeros(out.size, dtype=np.int64), out,
+    )  # fmt: skip
+    assert out.tolist() == twins.characters(data, bounds[1:].tolist())
+
+
+@quick
+@given(st.lists(lines, max_size=6))
+def test_cuts_part_the_tokens_of_a_block(parts):
+    blocks = scan(Strings.of(parts), NO_WORDS, sentences=True).blocks
+    assert (np.diff(blocks.cut) > 0).all()
+    for token, at in zip(blocks.cut.tolist(), blocks.cut_start.tolist(), strict=True):
+        b = int(np.searchsorted(blocks.pointer, token, side="right")) - 1
+        text = parts[blocks.record[b]]
+        start, end = int(blocks.start[b]), int(blocks.end[b])
+        assert start < at < end
+        before, behind = tokens(text[start:at]), tokens(text[at:end])
+        assert len(before) == token - blocks.pointer[b]
+        assert before + behind == tokens(text[start:end])
+
+
+@pytest.mark.parametrize(
+    ("line", "sentences"),
+    [
+        ("انتهى اللقاء. وبدأ آخر.", ["انتهى اللقاء. ", "وبدأ آخر."]),
+        ("هل انتهى اللقاء؟ وبدأ آخر! «نعم»", ["هل انتهى اللقاء؟ ", "وبدأ آخر! ", "«نعم»"]),
+        ("انتهى اللقاء.وبدأ آخر", ["انتهى اللقاء.", "وبدأ آخر"]),
+        ('قال "انتهى اللقاء. وبدأ آخر". ثم خرج', ['قال "انتهى اللقاء. وبدأ آخر". ', "ثم خرج"]),
+        ("قال «انتهى اللقاء. وبدأ آخر» ثم خرج", ["قال «انتهى اللقاء. وبدأ آخر» ثم خرج"]),
+        ("ذكرت قناة بي. إف. إم الفرنسية", ["ذكرت قناة بي. إف. إم الفرنسية"]),
+        ("بلغ السعر 10.5 دولار. ثم هبط", ["بلغ السعر 10.5 دولار. ", "ثم هبط"]),
+        ("لم يكن.. كما كان", ["لم يكن.. كما كان"]),
+    ],
+)
+def test_sentences(line, sentences):
+    blocks = scan(Strings.of([line]), NO_WORDS, sentences=True).blocks
+    bounds = [0, *blocks.cut_start.tolist(), len(line)]
+    assert [line[a:b] for a, b in pairwise(bounds)] == sentences
+
+
+@quick
 @given(st.lists(st.integers(0, twins.M32), min_size=1, max_size=5))
 def test_shingle_hash(items):
     flat = np.array(items, dtype=np.uint32)

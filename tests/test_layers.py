@@ -31,7 +31,7 @@ INSIDE = {
     "dedup.engines": "memory processes threads",
     "dedup.text": "utf8 kernels arabic blocks lexicon dumps corpus",
     "dedup.sketch": "kernels minhash lsh",
-    "dedup.match": "kernels verify groups order passages stories",
+    "dedup.match": "kernels verify groups order passages stories sentences",
     "dedup.judge": "evidence verdicts kept credits related glued judge",
     "dedup.formats": "row jsonl text outputs inputs cleaned write",
     "dedup.report": "summary",

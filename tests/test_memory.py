@@ -52,11 +52,12 @@ def articles(count):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_same_bytes_with_and_without_spilling(spilling, monkeypatch, workers):
+@pytest.mark.parametrize("level", ["block", "sentence"])
+def test_same_bytes_with_and_without_spilling(spilling, monkeypatch, workers, level):
     rows = list(articles(120))
-    spilled = dedup.clean(rows, workers=workers)
+    spilled = dedup.clean(rows, workers=workers, level=level)
     monkeypatch.undo()
-    held = dedup.clean(rows)
+    held = dedup.clean(rows, level=level)
     for name in ("clean", "removed", "dropped"):
         assert list(spilled.lines(name)) == list(held.lines(name))
     assert sum(held.counts.kinds.values()) > 100

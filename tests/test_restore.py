@@ -37,6 +37,7 @@ records = st.lists(
     ),
     max_size=6,
 )
+levels = st.sampled_from(("block", "sentence"))
 slow = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -53,10 +54,10 @@ def rows(path):
 
 
 @slow
-@given(records, st.sampled_from(("first", "longest")), st.booleans())
-def test_restore_gives_the_input_back(tmp_path_factory, data, keep, keep_empty):
+@given(records, st.sampled_from(("first", "longest")), st.booleans(), levels)
+def test_restore_gives_the_input_back(tmp_path_factory, data, keep, keep_empty, level):
     folder = tmp_path_factory.mktemp("restore")
-    source = written(folder, data, keep=keep, keep_empty=keep_empty)
+    source = written(folder, data, keep=keep, keep_empty=keep_empty, level=level)
     assert dedup.restore(folder / "out.jsonl", folder / "back.jsonl") == len(data)
     assert (folder / "back.jsonl").read_bytes() == source.read_bytes()
 
@@ -73,10 +74,10 @@ def test_restore_gives_a_raw_dump_back(tmp_path_factory, text):
 
 
 @slow
-@given(records)
-def test_removals_keep_the_contract(tmp_path_factory, data):
+@given(records, levels)
+def test_removals_keep_the_contract(tmp_path_factory, data, level):
     folder = tmp_path_factory.mktemp("contract")
-    written(folder, [{"id": str(n), **row} for n, row in enumerate(data)])
+    written(folder, [{"id": str(n), **row} for n, row in enumerate(data)], level=level)
     texts_of = {str(n): row["text"] for n, row in enumerate(data)}
     last = (-1, 0)
     for removal in rows(folder / "out.removed.jsonl"):

@@ -85,6 +85,21 @@ def fold_blocks(block: str) -> tuple[list[int], int]:
     return [h & M32 for h in hashes], key
 
 
+def keys(runs: Sequence[Sequence[int]]) -> list[int]:
+    out = []
+    for run in runs:
+        key = 0
+        for h in run:
+            key = ((key + h) * 0xFF51AFD7ED558CCD) & M64
+            key = ((key ^ (key >> 33)) + 0x9E3779B97F4A7C15) & M64
+        out.append(key)
+    return out
+
+
+def characters(data: bytes, places: Sequence[int]) -> list[int]:
+    return [len(data[:place].decode()) for place in places]
+
+
 def stem(token: str) -> str:
     """A folded token without conjunction, article and preposition; "" if little is left."""
     for pattern in (r"[وف](?=....)", r"(?:بال|كال)(?=..)|(?:ال|لل)(?=...)|[بل](?=....)"):
@@ -303,6 +318,53 @@ def gap_pairs(
     return out
 
 
+def shared_runs(
+    sentences: Sequence[Sequence[int]],
+    record: Sequence[int],
+    block: Sequence[int],
+    partner: Sequence[int],
+    usable: Sequence[bool],
+    width: int,
+    threshold: float,
+    least: int,
+    least_tokens: int,
+) -> list[tuple[int, int, int]]:
+    """(first sentence, first of what it repeats, sentences) of each run, foremost first."""
+    sets = [set(shingle_sets(items, width)) for items in sentences]
+    gone: set[int] = set()
+    needed: set[int] = set()
+    found = []
+
+    def repeats(a: int, b: int, seed: int) -> bool:
+        if not 0 <= b < len(sentences) or record[b] != record[seed]:
+            return False
+        if not usable[a] or not usable[b] or a in gone | needed or b in gone:
+            return False
+        alike = jaccard(sets[a], sets[b], threshold) > 0
+        return list(sentences[a]) == list(sentences[b]) or alike
+
+    for u, v in enumerate(partner):
+        if u == v or not usable[u] or not usable[v] or u in gone | needed or v in gone:
+            continue
+        run = [u]
+        for step in (-1, 1):
+            while True:
+                a = run[0] - 1 if step < 0 else run[-1] + 1
+                whole = sorted([*run, a])
+                others = [k + v - u for k in whole]
+                apart = record[u] != record[v] or others[-1] < whole[0]
+                if not 0 <= a < len(sentences) or block[a] != block[u] or not apart:
+                    break
+                if not repeats(a, a + v - u, v):
+                    break
+                run = whole
+        if len(run) >= least and sum(len(sentences[k]) for k in run) >= least_tokens:
+            gone |= set(run)
+            needed |= {k + v - u for k in run}
+            found.append((run[0], run[0] + v - u, len(run)))
+    return found
+
+
 # Every public kernel and its twin; test_kernels.py fails when one is missing.
 TWINS = {
     utf8.is_utf8: is_utf8,
@@ -311,6 +373,8 @@ TWINS = {
     text_kernels.count_newlines: count_newlines,
     text_kernels.cut_blocks: cut_blocks,
     text_kernels.fold_blocks: fold_blocks,
+    text_kernels.keys: keys,
+    text_kernels.characters: characters,
     text_kernels.near_headings: near_headings,
     text_kernels.longest_phrases: longest_phrase,
     text_kernels.echoes: echoes,
@@ -327,6 +391,7 @@ TWINS = {
     match_kernels.common_run: common_run,
     match_kernels.lead: lead,
     match_kernels.gap_pairs: gap_pairs,
+    match_kernels.shared_runs: shared_runs,
 }
 
 

@@ -179,9 +179,15 @@ def _removals(corpus: Corpus, verdicts: Verdicts, number: int, text: str) -> lis
     places = list(zip(starts, ends, strict=True))
     parts: dict[int, list[Removal]] = {}
     for part in verdicts.parts_of(first, end):
-        at, stop = part_span(text, *places[part.block - first], part.tokens, part.at_tail)
-        removal = Removal(at, stop, _KIND[part.rule], part.block, False)
-        parts.setdefault(part.block - first, []).append(removal)
+        k = part.block - first
+        if part.tokens == corpus.blocks.pointer[part.block + 1] - corpus.blocks.pointer[part.block]:
+            kinds[k] = _KIND[part.rule]
+            continue
+        at_tail = part.first > 0
+        at, stop = part.span or part_span(text, *places[k], part.tokens, at_tail)
+        while stop == places[k][1] and text[at - 1].isspace():
+            at -= 1
+        parts.setdefault(k, []).append(Removal(at, stop, _KIND[part.rule], part.block, False))
     return cleaned.spans(text, places, kinds, parts, first)
 
 

@@ -66,7 +66,7 @@ def glued(corpus: Corpus, leader: I64, verdicts: Verdicts, common: U32) -> list[
     tails = _Edge(corpus, leader, last, stays, words, at_tail=True).parts()
     done = {part.block for part in tails}
     tags = _tags(corpus, leader, [b for b in last.tolist() if b not in done], common)
-    return sorted(heads + tails + tags)
+    return sorted(heads + tails + tags, key=lambda part: (part.block, part.first))
 
 
 def _word_counts(tokens: U32) -> I64:
@@ -175,11 +175,14 @@ class _Edge:
         }
         elsewhere = self._elsewhere(likely)
         found: dict[int, Part] = {}
+        pointer = self._corpus.blocks.pointer
         for gram, blocks in sorted(likely.items(), key=lambda item: len(item[0][1])):
             if len(blocks) < AT_EDGE * (len(blocks) + elsewhere[gram]):
                 continue
             for b in blocks:
-                found[b] = Part(b, self._at_tail, len(gram[1]) // 4, GLUED, counted[gram])
+                size = len(gram[1]) // 4
+                first = self._outer(np.array([b]), size - 1)[0] if self._at_tail else pointer[b]
+                found[b] = Part(b, int(first - pointer[b]), size, GLUED, counted[gram])
         return list(found.values())
 
     def _grams(self, block: int) -> Iterator[_Gram]:
@@ -306,5 +309,7 @@ def _tags(corpus: Corpus, leader: I64, last: list[int], common: U32) -> list[Par
         for one in its:
             known = sum(len(told[token]) > 1 for token in one.tokens)
             if known >= KNOWN * len(one.tokens):
-                found.append(Part(one.block, True, len(one.tokens), GLUED_TAGS, stories))
+                size = len(one.tokens)
+                first = int(blocks.pointer[one.block + 1] - blocks.pointer[one.block]) - size
+                found.append(Part(one.block, first, size, GLUED_TAGS, stories))
     return found

@@ -21,14 +21,17 @@ from dedup.judge.verdicts import (
     PASSAGE,
     REPEATED_LINK,
     RULE_LINE,
+    SENTENCES,
     STANDING,
     TEASER,
+    Part,
     Verdicts,
 )
 from dedup.match.groups import Groups
 from dedup.match.passages import extend_passages
+from dedup.match.sentences import Sentences, shared_passages
 from dedup.records import I32, I64
-from dedup.text.corpus import NOTHING, Corpus
+from dedup.text.corpus import NOTHING, Corpus, Place
 
 LINKS = (HEADLINE_OF, REPEATED_LINK, BELOW_HEADER, LONE_LINK)
 UNCERTAIN = (*LINKS, TEASER, STANDING, CREDIT)  # not furniture where nothing else stands
@@ -151,6 +154,45 @@ def judge_repeats(
     verdicts.match[passages.block] = passages.match
     verdicts.similarity[passages.block] = passages.similarity
     verdicts.contained[passages.block] = passages.contained
+
+
+def shared_parts(
+    corpus: Corpus, found: Sentences, verdicts: Verdicts, config: Config, memory: Memory
+) -> list[Part]:
+    """Passages of some sentences that blocks which stay share with others which stay, in order.
+
+    Sentences of which a part goes already are in none.
+    """
+    if config.keep in ("all", "mark"):
+        return []
+    stays = (verdicts.rule == KEPT) & (corpus.fixed == NOTHING)
+    blocks, of = found.corpus.blocks, found.block
+    usable = stays[of]
+    for part in verdicts.parts:
+        at = int(corpus.blocks.pointer[part.block]) + part.first
+        begin = int(np.searchsorted(blocks.pointer, at, side="right")) - 1
+        usable[begin : int(np.searchsorted(blocks.pointer, at + part.tokens))] = False
+    runs = shared_passages(found, usable, config, memory)
+    parts = []
+    for first, other, count, similarity in zip(*(c.tolist() for c in runs), strict=True):
+        block, last, there = int(of[first]), first + count - 1, other + count - 1
+        begin, end = int(blocks.start[first]), int(blocks.end[last])
+        place = Place(
+            corpus.ids[blocks.record[other]], int(blocks.start[other]), int(blocks.end[there])
+        )
+        parts.append(
+            Part(
+                block,
+                int(blocks.pointer[first] - corpus.blocks.pointer[block]),
+                int(blocks.pointer[last + 1] - blocks.pointer[first]),
+                SENTENCES,
+                count,
+                (begin, end),
+                similarity,
+                place,
+            )
+        )
+    return parts
 
 
 def _beside(

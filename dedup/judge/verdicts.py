@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -63,6 +63,7 @@ GLUED_TAGS = rule("glued-tags", "boilerplate", *_SPREAD)
 EQUAL = rule("equal", "duplicate", *_SPREAD)
 NEAR = rule("near", "duplicate", *_SPREAD)
 PASSAGE = rule("passage", "duplicate", *_SPREAD, "contained")
+SENTENCES = rule("sentences", "duplicate", "sentences")
 
 REPEATS = (EQUAL, NEAR, PASSAGE)
 
@@ -82,21 +83,27 @@ class Reason(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Residue glued to the prose of a block that stays.
+    """What goes of a block that stays: residue glued to it, or sentences said elsewhere.
 
     Attributes:
         block: the block.
-        at_tail: whether it is the block's last tokens, or its first.
-        tokens: how many.
-        rule: why it goes.
-        stories: distinct stories of the source that have it, or such.
+        first: its first token that goes.
+        tokens: how many go.
+        rule: why.
+        number: distinct stories of the source that have the residue, or such; sentences that go.
+        span: its characters [start, end) in the record's text, where that is known.
+        similarity: to the passage it repeats, None if it repeats none.
+        match: where that passage stands.
     """
 
     block: int
-    at_tail: bool
+    first: int
     tokens: int
     rule: int
-    stories: int
+    number: int
+    span: tuple[int, int] | None = None
+    similarity: float | None = None
+    match: Place | None = None
 
 
 @dataclass(slots=True)
@@ -138,6 +145,10 @@ class Verdicts:
         chosen[which] = True
         self.rule[chosen & (self.rule == KEPT)] = number
 
+    def add_parts(self, more: Iterable[Part]) -> None:
+        """Let more parts of blocks go."""
+        self.parts = sorted([*self.parts, *more], key=lambda part: (part.block, part.first))
+
     def leave(self, kinds: Container[str]) -> None:
         """Take back what removes blocks and parts as one of these kinds."""
         numbers = [number for number, rule in RULES.items() if rule.kind in kinds]
@@ -150,7 +161,7 @@ class Verdicts:
 
     def parts_of(self, start: int, stop: int) -> list[Part]:
         """The parts that go of the blocks [start, stop)."""
-        low, high = (bisect_left(self.parts, (block,)) for block in (start, stop))
+        low, high = (bisect_left(self.parts, block, key=_block) for block in (start, stop))
         return [part for part in self.parts[low:high] if self.rule[part.block] == KEPT]
 
     def reasons(
@@ -166,11 +177,11 @@ class Verdicts:
         for at in range(0, gone.size, BATCH):
             which = gone[at : at + BATCH]
             part = part_of[at : at + BATCH]
-            rules, stories = self.rule[which], evidence.spread[which]
-            for i in np.flatnonzero(part >= 0).tolist():
-                rules[i], stories[i] = parts[part[i]].rule, parts[part[i]].stories
+            of_part = [parts[k] if k >= 0 else None for k in part.tolist()]
+            stories = evidence.spread[which].tolist()
             numbers = {
-                "stories": stories.tolist(),
+                "stories": [p.number if p else n for p, n in zip(of_part, stories, strict=True)],
+                "sentences": [p.number if p else 0 for p in of_part],
                 "of": evidence.records[which].tolist(),
                 "head": _rounded(evidence.head[which]),
                 "tail": _rounded(evidence.tail[which]),
@@ -184,18 +195,25 @@ class Verdicts:
             place = corpus.places(np.maximum(match, 0))
             for i, (number, similarity, matched) in enumerate(
                 zip(
-                    rules.tolist(),
+                    self.rule[which].tolist(),
                     self.similarity[which].tolist(),
                     (match >= 0).tolist(),
                     strict=True,
                 )
             ):
-                rule = RULES[number]
-                yield Reason(
-                    {"rule": rule.name, **{name: numbers[name][i] for name in rule.numbers}},
-                    similarity if matched else None,
-                    place[i] if matched else None,
-                )
+                told = of_part[i]
+                rule = RULES[told.rule if told else number]
+                evident = {"rule": rule.name, **{name: numbers[name][i] for name in rule.numbers}}
+                if told:
+                    yield Reason(evident, told.similarity, told.match)
+                elif matched:
+                    yield Reason(evident, similarity, place[i])
+                else:
+                    yield Reason(evident, None, None)
+
+
+def _block(part: Part) -> int:
+    return part.block
 
 
 def _rounded(values: F32) -> list[float]:

@@ -373,3 +373,89 @@ def gap_pairs(
                         total += 1
             follows = leads
     return total
+
+
+@nb.njit(cache=True, nogil=True)
+def shared_runs(
+    sets: Any, pointer: Any, key: Any, length: Any, record: Any, block: Any, partner: Any,
+    order: Any, usable: Any, threshold: Any, least: Any, least_tokens: Any, state: Any,
+    first: Any, other: Any, count: Any,
+) -> int:  # fmt: skip
+    """Runs of sentences of a block that stand in the same order elsewhere in one record.
+
+    From a sentence and its representative a run is extended to both sides as long as the two next
+    sentences are equal or alike. What a run is said to repeat stays: no later run takes it.
+
+    Args:
+        sets: uint64; sorted shingle sets, sentence after sentence.
+        pointer: int64[m + 1]; where each set begins.
+        key: uint64[m]; equal for sentences of equal tokens.
+        length: int64[m]; tokens.
+        record: int32[m]; the record of each sentence.
+        block: int32[m]; the block of each.
+        partner: int32[m]; its representative, itself if it has none.
+        order: int32[m]; sentences, the ones that should stay first.
+        usable: bool[m]; whether it may be in a run.
+        threshold: least Jaccard similarity.
+        least: sentences of a run.
+        least_tokens: tokens of a run.
+        state: uint8[m] scratch, zeros.
+        first: int64 out; the first sentence of each run.
+        other: int64 out; the first one of what it repeats.
+        count: int64 out; sentences of each run.
+
+    Returns:
+        The number of runs.
+    """
+    runs = 0
+    for u in order:
+        v = partner[u]
+        if v == u or not usable[u] or not usable[v] or state[u] != 0 or state[v] == 1:
+            continue
+        lo, hi, shift = u, u, v - u
+        # A record may repeat itself, but not what is part of the run.
+        within = record[u] == record[v]
+        while (
+            lo > 0
+            and block[lo - 1] == block[u]
+            and not (within and v >= lo - 1)
+            and _repeats(
+                sets, pointer, key, record, usable, threshold, state, lo - 1, lo - 1 + shift, v
+            )
+        ):
+            lo -= 1
+        while (
+            hi + 1 < key.size
+            and block[hi + 1] == block[u]
+            and not (within and hi + 1 + shift >= lo)
+            and _repeats(
+                sets, pointer, key, record, usable, threshold, state, hi + 1, hi + 1 + shift, v
+            )
+        ):
+            hi += 1
+        tokens = 0
+        for k in range(lo, hi + 1):
+            tokens += length[k]
+        if hi - lo + 1 < least or tokens < least_tokens:
+            continue
+        for k in range(lo, hi + 1):
+            state[k] = 1
+            state[k + shift] = 2
+        first[runs], other[runs], count[runs] = lo, lo + shift, hi - lo + 1
+        runs += 1
+    return runs
+
+
+@nb.njit(cache=True, nogil=True)
+def _repeats(
+    sets: Any, pointer: Any, key: Any, record: Any, usable: Any, threshold: Any, state: Any,
+    a: Any, b: Any, seed: Any,
+) -> Any:  # fmt: skip
+    """Whether sentence a may go because of b, which must stand in the seed's record."""
+    if b < 0 or b >= key.size or record[b] != record[seed]:
+        return False
+    if not usable[a] or not usable[b] or state[a] != 0 or state[b] == 1:
+        return False
+    if key[a] == key[b]:
+        return True
+    return jaccard(sets, pointer[a], pointer[a + 1], pointer[b], pointer[b + 1], threshold) > 0

@@ -30,6 +30,8 @@ def summary(
         )
     if chosen := _mapping(fields, counts.records):
         lines.append(f"fields   {chosen}")
+    if counts.sentences:
+        lines.append("level    sentences are compared besides blocks (--level)")
     lines.append("")
     most = max([1, *counts.kinds.values()])
     lines.append(f"removed  {'kind':<12} {'spans':>9} {'characters':>12}")

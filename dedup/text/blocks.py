@@ -28,6 +28,9 @@ class Blocks(NamedTuple):
         tail: uint8[n]; tokens behind the last stop inside, 0 for none.
         content: uint8[n]; meaningful stems of a heading-like block.
         echo: uint8[n]; how many of them stand in the prose right after it.
+        cut: int64; the first token of each sentence but a block's first; empty if sentences are
+            not wanted.
+        cut_start: int32; the first character of these sentences in their records' texts.
     """
 
     record: I32
@@ -41,6 +44,8 @@ class Blocks(NamedTuple):
     tail: U8
     content: U8
     echo: U8
+    cut: I64
+    cut_start: I32
 
     def length(self) -> I64:
         """int64[n]; tokens of each block."""
@@ -77,13 +82,14 @@ class Scan(NamedTuple):
     chars: int
 
 
-def scan(texts: Strings, common: U32, lines: bool = True) -> Scan:
+def scan(texts: Strings, common: U32, lines: bool = True, sentences: bool = False) -> Scan:
     """Cut texts into blocks and fold them.
 
     Args:
         texts: any texts.
         common: uint32, sorted; stems of function words, which carry no topic.
         lines: whether each line is a block; a text with something visible is one block otherwise.
+        sentences: whether it is noted where sentences begin.
     """
     buf, starts = _utf8(texts)
     room = int(kernels.count_newlines(buf)) + starts.size - 1
@@ -95,8 +101,10 @@ def scan(texts: Strings, common: U32, lines: bool = True) -> Scan:
     )
     record, start, end, residue = record[:n], start[:n], end[:n], residue[:n]
     byte_start, byte_end = byte_start[:n], byte_end[:n]
-    found = _fold(buf, byte_start, byte_end, stemmed=False)
-
+    found = _fold(buf, byte_start, byte_end, stemmed=False, sentences=sentences)
+    cut_start = np.empty(found.cut.size, dtype=np.int32)
+    of = np.searchsorted(found.pointer, found.cut, side="right") - 1
+    kernels.characters(buf, byte_start, start, found.cut_byte, of, cut_start)
     near = np.empty(n, dtype=np.bool_)
     kernels.near_headings(record, found.pointer, found.shape, near)
     stemmed = _fold(buf, byte_start[near], byte_end[near], stemmed=True)
@@ -107,7 +115,7 @@ def scan(texts: Strings, common: U32, lines: bool = True) -> Scan:
     )  # fmt: skip
     blocks = Blocks(
         record, start, end, found.key, found.pointer, found.tokens, found.shape, found.lead,
-        found.tail, content, echo,
+        found.tail, content, echo, found.cut, cut_start,
     )  # fmt: skip
     return Scan(blocks, residue, int(chars))
 
@@ -154,20 +162,22 @@ class _Folding(NamedTuple):
     shape: U16
     lead: U8
     tail: U8
+    cut: I64
+    cut_byte: I64
 
 
-def _fold(buf: U8, start: I64, end: I64, stemmed: bool) -> _Folding:
-    """Fold blocks; what the kernel leaves to `fold` is folded by it."""
-    found = _run(buf, start, end, stemmed, folded=False)
+def _fold(buf: U8, start: I64, end: I64, stemmed: bool, sentences: bool = False) -> _Folding:
+    """Fold blocks; what the kernel leaves to `fold` is folded by it, as one sentence."""
+    found = _run(buf, start, end, stemmed, sentences, folded=False)
     late = np.flatnonzero(found.shape & kernels.DEFERRED)
     if not late.size:
         return found
     texts = (fold(bytes(buf[start[b] : end[b]]).decode()) for b in late)
     joined, starts = _utf8(Strings.of(texts))
-    return _replace(found, late, _run(joined, starts[:-1], starts[1:], stemmed, folded=True))
+    return _replace(found, late, _run(joined, starts[:-1], starts[1:], stemmed, False, folded=True))
 
 
-def _run(buf: U8, start: I64, end: I64, stemmed: bool, folded: bool) -> _Folding:
+def _run(buf: U8, start: I64, end: I64, stemmed: bool, sentences: bool, folded: bool) -> _Folding:
     n = start.size
     # A token takes two bytes at least, its separator included; an expansion takes three bytes
     # for four tokens at most.
@@ -176,8 +186,10 @@ def _run(buf: U8, start: I64, end: I64, stemmed: bool, folded: bool) -> _Folding
     pointer, key = np.empty(n + 1, dtype=np.int64), np.empty(n, dtype=np.uint64)
     shape = np.empty(n, dtype=np.uint16)
     lead, tail = np.empty(n, dtype=np.uint8), np.empty(n, dtype=np.uint8)
+    # A sentence takes a letter, its stop and a space.
+    cut, cut_byte = (np.empty(room // 2 if sentences else 0, dtype=np.int64) for _ in range(2))
     table = fold_table()
-    total = kernels.fold_blocks(
+    total, cuts = kernels.fold_blocks(
         buf,
         start,
         end,
@@ -193,8 +205,12 @@ def _run(buf: U8, start: I64, end: I64, stemmed: bool, folded: bool) -> _Folding
         shape,
         lead,
         tail,
+        cut,
+        cut_byte,
     )
-    return _Folding(tokens[:total], stems[:total], pointer, key, shape, lead, tail)
+    return _Folding(
+        tokens[:total], stems[:total], pointer, key, shape, lead, tail, cut[:cuts], cut_byte[:cuts]
+    )
 
 
 def _replace(folding: _Folding, which: I64, other: _Folding) -> _Folding:
@@ -215,7 +231,11 @@ def _replace(folding: _Folding, which: I64, other: _Folding) -> _Folding:
 
     key = folding.key.copy()
     key[which] = other.key
+    of = np.searchsorted(folding.pointer, folding.cut, side="right") - 1
+    whole = keep[of]
     return folding._replace(
+        cut=(folding.cut - folding.pointer[of] + pointer[of])[whole],
+        cut_byte=folding.cut_byte[whole],
         tokens=merged(folding.tokens, other.tokens),
         stems=merged(folding.stems, other.stems),
         pointer=pointer,

@@ -79,7 +79,12 @@ class Corpus(NamedTuple):
 
 
 def build(
-    batches: Iterable[Batch], lexicon: Lexicon, memory: Memory, workers: int, dated: bool
+    batches: Iterable[Batch],
+    lexicon: Lexicon,
+    memory: Memory,
+    workers: int,
+    dated: bool,
+    sentences: bool,
 ) -> Corpus:
     """Cut and fold the texts of all records, a batch at a time.
 
@@ -89,6 +94,7 @@ def build(
         memory: where the columns lie.
         workers: batches in work at a time.
         dated: whether dates are wanted.
+        sentences: whether it is wanted where sentences begin.
     """
     texts, titles, abstracts = (_Columns(_BLOCKS, memory) for _ in range(3))
     more = _Columns({"residue": np.uint8, **dict.fromkeys(JUDGED, np.uint8)}, memory)
@@ -100,7 +106,7 @@ def build(
     chars = 0
 
     def scanned(batch: Batch) -> tuple[Batch, list[Scan], dict[str, U8]]:
-        found = scan(batch.texts, lexicon.common)
+        found = scan(batch.texts, lexicon.common, sentences=sentences)
         phrases = {role: lexicon.begins(found.blocks, role) for role in JUDGED}
         lines = [
             scan(column, lexicon.common, lines=False) for column in (batch.titles, batch.abstracts)
@@ -146,7 +152,7 @@ JUDGED = tuple(role for role in ROLES if role != "common")
 _BLOCKS: dict[str, type[np.generic]] = {
     "record": np.int32, "start": np.int32, "end": np.int32, "key": np.uint64, "pointer": np.int64,
     "tokens": np.uint32, "shape": np.uint16, "lead": np.uint8, "tail": np.uint8,
-    "content": np.uint8, "echo": np.uint8,
+    "content": np.uint8, "echo": np.uint8, "cut": np.int64, "cut_start": np.int32,
 }  # fmt: skip
 
 
@@ -177,7 +183,8 @@ class _Columns:
         """Append blocks whose records are numbered from `base`."""
         pointer = blocks.pointer[:-1] + self._filled["tokens"]
         record = blocks.record + np.int32(base)
-        self.add(blocks._replace(record=record, pointer=pointer)._asdict())
+        cut = blocks.cut + self._filled["tokens"]
+        self.add(blocks._replace(record=record, pointer=pointer, cut=cut)._asdict())
 
     def done(self) -> dict[str, Any]:
         """All that was added; nothing can be added any more."""

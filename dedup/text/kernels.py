@@ -245,7 +245,9 @@ def fold_blocks(
     shape: Any,
     lead: Any,
     tail: Any,
-) -> int:
+    cut: Any,
+    cut_byte: Any,
+) -> tuple[int, int]:
     """Fold blocks into hashed tokens, and note their shape.
 
     Args:
@@ -267,12 +269,17 @@ def fold_blocks(
             does within the first 254.
         tail: uint8[n] out; how many tokens, 255 at most, stand behind the last stop inside; one
             that an Arabic letter follows counts without white space, too. 0 if there is none.
+        cut: int64 out; the first token of each sentence but a block's first. A quotation, and what
+            follows a stop behind one or two letters, begins none. Empty when sentences are not
+            wanted.
+        cut_byte: int64 out; where such a sentence begins in `buf`.
 
     Returns:
-        The number of tokens.
+        The number of tokens, and of such sentences.
     """
-    total = 0
+    total, cuts = 0, 0
     stemmed = stems.size > 0
+    cutting = cut.size > 0
     for b in range(byte_start.size):
         pointer[b] = total
         i, stop = byte_start[b], byte_end[b]
@@ -286,6 +293,8 @@ def fold_blocks(
         h, length = _STEP, 0
         last, before = 0, 0  # the last two signs that are not closing ones
         pending_stop, pending_dots, pending_colon = False, False, False
+        behind = i  # the last stop inside and its white space
+        quoted, outside = False, True
         previous = 32
         is_number = False
         while i <= stop:
@@ -326,6 +335,7 @@ def fold_blocks(
                     else:
                         break
                     before, last, previous = c, c, c
+            here = i
             if i < stop:
                 c, i = _point(buf, i)
             else:
@@ -349,6 +359,10 @@ def fold_blocks(
                     if length == 0:
                         if pending_stop or (ended and c >= 0x600):
                             mark = total - begun
+                            if cutting and mark > 0 and letters > 2 and outside:
+                                cut[cuts] = total
+                                cut_byte[cuts] = behind if pending_stop else here
+                                cuts += 1
                         ended = False
                         if pending_stop:
                             bits |= SENTENCES
@@ -388,6 +402,7 @@ def fold_blocks(
             if a < 32:
                 if sign & ENDS:
                     ended = letters > 1 and _sign(signs, previous) & ENDS == 0
+                    outside = not quoted
                 seen = total - begun
                 parts = False
                 if c == 0x2E and previous == 0x2E:
@@ -404,6 +419,7 @@ def fold_blocks(
                     parts = bare or after == 0x20 or after == 0xC2
                 elif sign & SPACE and _sign(signs, previous) & ENDS:
                     pending_stop = not pending_dots
+                    behind, outside = i, not quoted
                 elif c == 0x26:  # an HTML entity: & and # or a Latin letter
                     follows = np.int64(buf[i]) if i < stop else 0
                     if follows == 0x23 or 97 <= (follows | 32) <= 122:
@@ -414,6 +430,8 @@ def fold_blocks(
                     head = seen
                 if seen == 0 and last == 0 and sign & BULLETS:
                     bits |= BULLET
+            if c == 0x22 or c == 0xAB or c == 0xBB or c == 0x201C or c == 0x201D:
+                quoted = not quoted
             if sign & CLOSING == 0:
                 before, last = last, c
             previous = c
@@ -431,7 +449,46 @@ def fold_blocks(
         # What `fold` folds anew may have other tokens.
         tail[b] = min(255, total - begun - mark) if mark > 0 and bits & DEFERRED == 0 else 0
     pointer[byte_start.size] = total
-    return total
+    return total, cuts
+
+
+@nb.njit(cache=True, nogil=True)
+def characters(buf: Any, byte_start: Any, start: Any, byte: Any, block: Any, out: Any) -> None:
+    """Where some bytes of blocks stand, in characters.
+
+    Args:
+        buf: uint8; UTF-8.
+        byte_start: int64[n]; where each block begins in `buf`.
+        start: int32[n]; its first character in its text.
+        byte: int64[m]; places in `buf`, ascending.
+        block: int64[m]; the block of each.
+        out: int32[m] out; the same places, counted as `start` is.
+    """
+    for k in range(byte.size):
+        b = block[k]
+        if k > 0 and block[k - 1] == b:
+            at, char = byte[k - 1], out[k - 1]
+        else:
+            at, char = byte_start[b], start[b]
+        for i in range(at, byte[k]):
+            char += (buf[_at(i)] & 0xC0) != 0x80
+        out[k] = char
+
+
+@nb.njit(cache=True, nogil=True)
+def keys(tokens: Any, pointer: Any, out: Any) -> None:
+    """A hash of each run of tokens, 0 for an empty one.
+
+    Args:
+        tokens: uint32; token hashes.
+        pointer: int64[n + 1]; where each run begins.
+        out: uint64[n] out.
+    """
+    for k in range(out.size):
+        whole = _U0
+        for t in range(pointer[k], pointer[k + 1]):
+            whole = _chain(whole, np.uint64(tokens[_at(t)]))
+        out[k] = whole
 
 
 @nb.njit(cache=True, nogil=True)
