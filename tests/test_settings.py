@@ -87,44 +87,6 @@ def test_an_implausible_share_is_told(copies, told):
     assert list(dedup.clean(rows).counts.doubtful) == told  # in ten records or more
 
 
-STORY = "\n".join(BODY[:4])
-
-
-def versions():
-    return [
-        {"id": "early", "text": STORY},
-        {"id": "late", "text": STORY.replace("الأحد", "السبت") + "\n" + BODY[5]},
-        {"id": "other", "text": BODY[4]},
-    ]
-
-
-@pytest.mark.parametrize("keep", ["first", "longest", "earliest"])
-def test_a_story_is_said_once_and_what_was_added_stays(keep):
-    result = dedup.clean(versions(), keep=keep)
-    rows = {row["id"]: row for row in [*result, *result.dropped]}
-    assert rows["early"]["dedup"]["story"] == rows["late"]["dedup"]["story"]
-    assert rows["late"]["dedup"]["story_size"] == 2
-    if keep == "longest":
-        assert rows["late"]["text"] == versions()[1]["text"]
-        assert rows["early"]["dedup"]["duplicate_of"] == "late"
-    else:
-        assert rows["late"]["text"] == BODY[5]
-
-
-@pytest.mark.parametrize("keep", ["all", "mark"])
-def test_versions_of_a_story_can_all_stay_and_are_marked(keep):
-    result = dedup.clean(versions(), keep=keep)
-    assert [row["text"] for row in result] == [row["text"] for row in versions()]
-    assert [row["dedup"]["duplicate_of"] for row in result] == [None, "early", None]
-
-
-def test_all_still_removes_what_stands_in_other_stories():
-    quoted = {"id": "other", "text": "\n".join((*BODY[4:], *BODY[4:5], BODY[1]))}
-    rows = [{"id": "early", "text": STORY}, {"id": "late", "text": STORY}, quoted]
-    assert gone(dedup.clean(rows, keep="all")) == [("duplicate", BODY[1])]
-    assert gone(dedup.clean(rows, keep="mark")) == []
-
-
 def test_suspicious_lines_that_stay_are_told_with_their_numbers(tmp_path):
     rows = records(tail="")
     for row in rows[:2]:
