@@ -164,12 +164,13 @@ def _clean(arguments: argparse.Namespace) -> int:
         print(COMPILING, file=sys.stderr, flush=True)
     warm_up()
     with _Bar(shown=not quiet and sys.stderr.isatty()) as bar:
+        files = dict.fromkeys(("removed", "stats", "explain_kept"))
+        if not arguments.dry_run:
+            files = {name: getattr(arguments, name) for name in files}
         result = clean(
             arguments.inputs,
             None if arguments.dry_run else arguments.out,
-            removed=arguments.removed,
-            stats=arguments.stats,
-            explain_kept=arguments.explain_kept,
+            **files,
             discard=arguments.dry_run,
             config=config,
             progress=bar.tell if bar.shown else None,

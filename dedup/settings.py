@@ -26,6 +26,7 @@ def config_of(path: str | os.PathLike[str], **overriding: Any) -> Config:
         ConfigError: the file cannot be read, or holds what is no setting; names the file.
     """
     name = os.fspath(path)
+    Config.of(overriding)  # what is wrong there is not the file's fault
     try:
         tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:

@@ -126,7 +126,8 @@ def test_keep_empty_keeps_the_record_in_place(two):
 
 
 def test_dry_run_writes_nothing(two):
-    done = run("clean", "in.jsonl", "--dry-run", cwd=two)
+    files = [x for name in ("removed", "stats", "explain-kept") for x in (f"--{name}", name)]
+    done = run("clean", "in.jsonl", "--dry-run", *files, cwd=two)
     assert done.returncode == 0
     assert b"nothing was written" in done.stderr
     assert [p.name for p in two.iterdir()] == ["in.jsonl"]
@@ -422,3 +423,20 @@ def test_help_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert done.stdout.endswith(b"set()\n")
+
+
+def test_flags_come_before_the_file_of_settings(two):
+    (two / "dedup.toml").write_text("threshold = 0.9\nkeep = 'mark'\n")
+    given = ("clean", "in.jsonl", "--dry-run", "--config", "dedup.toml")
+    assert run(*given, cwd=two).returncode == 0
+    wrong = run(*given, "--threshold", "7", cwd=two)
+    assert wrong.returncode == 2
+    said = b"dedup: --threshold: 7.0 is not between 0.3 and 1.0; try 0.7\n"
+    assert wrong.stderr == said
+    missing = run(*given[:-1], "none.toml", cwd=two)
+    assert missing.stderr == b"dedup: none.toml: No such file or directory\n"
+
+
+def test_stories_is_another_name_of_keep(two):
+    for flags in (("--keep", "longest"), ("--stories", "keep-longest"), ("--stories", "mark")):
+        assert run("clean", "in.jsonl", "--dry-run", *flags, cwd=two).returncode == 0
