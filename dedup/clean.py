@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from dedup.errors import ConfigError
 from dedup.formats import Inputs, Outputs, jsonl, open_inputs
 from dedup.formats.row import Row
 from dedup.formats.write import Judged, write
-from dedup.judge.evidence import Evidence, gather
+from dedup.judge.evidence import Evidence, Prior, gather
 from dedup.judge.glued import glued
 from dedup.judge.judge import doubtful, judge_repeats, judge_residue, shared_parts
 from dedup.judge.kept import suspicious
@@ -33,6 +34,10 @@ from dedup.report import summary
 from dedup.result import Result
 from dedup.text import lexicon
 from dedup.text.corpus import Corpus, build
+
+if TYPE_CHECKING:
+    from dedup.index.index import Index
+    from dedup.index.seen import Known
 
 COPY_SHARE = 0.8  # records that share this much are copies of one, and count once as evidence
 STORY_SHARE = 0.4  # records that share this much tell one story
@@ -49,6 +54,7 @@ def clean(
     removed: str | os.PathLike[str] | None = None,
     stats: str | os.PathLike[str] | None = None,
     explain_kept: str | os.PathLike[str] | None = None,
+    index: str | os.PathLike[str] | None = None,
     discard: bool = False,
     config: Config | None = None,
     progress: Progress | None = None,
@@ -63,6 +69,7 @@ def clean(
         removed: where the removals go, if not beside `out`.
         stats: where all counts go as JSON.
         explain_kept: where lines go that stay although something about them is suspicious.
+        index: a file that remembers what earlier runs saw, and what this one sees.
         discard: keep nothing but the counts and groups (a dry run).
         config: all settings; or give single ones by name: `clean(p, threshold=0.8)`.
         progress: called now and then.
@@ -82,12 +89,36 @@ def clean(
     paths = (out, removed, stats, explain_kept)
     outputs = Outputs(*(None if path is None else os.fspath(path) for path in paths))
     outputs.check(item.path for item in inputs.inputs if item.path)
-    with outputs, Memory(config.memory_limit()) as memory:
-        return run(inputs, _Sink(outputs, discard), config, memory, progress)
+    with _opened(index, config, progress) as seen:
+        with outputs, Memory(config.memory_limit()) as memory:
+            result = run(inputs, _Sink(outputs, discard), config, memory, progress, seen)
+        if seen is not None and not discard:
+            seen.commit()
+    return result
+
+
+@contextmanager
+def _opened(
+    path: str | os.PathLike[str] | None, config: Config, progress: Progress | None
+) -> Iterator[Index | None]:
+    """An index that is being written to; what is not committed is forgotten."""
+    if path is None:
+        yield None
+        return
+    from dedup.index.index import Index  # noqa: PLC0415
+
+    with closing(Index(path, config)) as index:
+        index.begin(None if progress is None else lambda: progress("waiting for the index", 0, 0))
+        yield index
 
 
 def run(
-    inputs: Inputs, sink: _Sink, config: Config, memory: Memory, progress: Progress | None
+    inputs: Inputs,
+    sink: _Sink,
+    config: Config,
+    memory: Memory,
+    progress: Progress | None,
+    index: Index | None = None,
 ) -> Result:
     """Hand the data from stage to stage."""
     counts = Counts()
@@ -95,6 +126,10 @@ def run(
     words = lexicon.load(config.marker)
     dated = config.keep == "earliest"
     corpus = build(batches, words, memory, config.workers, dated, config.level != "block")
+    known = index.look(corpus, memory) if index is not None else None
+    if known is not None:
+        corpus = known.corpus
+    prior = known.prior if known is not None else None
     rank = rank_of(corpus, config.keep)
     order = memory.keep(keeping_order(corpus, rank))
     groups = group(corpus.blocks, order, config, memory)
@@ -104,10 +139,14 @@ def run(
     # Residue is told by how many stories it stands in, stories by what is left without residue:
     # the first round takes only copies for one story.
     nothing = np.zeros(corpus.n, dtype=np.bool_)
-    _, _, verdicts = _judge(corpus, groups, said, rank, nothing, COPY_SHARE, memory)
+    _, _, verdicts = _judge(corpus, groups, said, prior, rank, nothing, COPY_SHARE, memory)
     residue = verdicts.residue()
-    stories, evidence, verdicts = _judge(corpus, groups, said, rank, residue, STORY_SHARE, memory)
+    stories, evidence, verdicts = _judge(
+        corpus, groups, said, prior, rank, residue, STORY_SHARE, memory
+    )
     residue = verdicts.residue()
+    if index is not None and known is not None:
+        index.remember(known, groups, stories, evidence, residue, memory)
     groups = without(corpus.blocks, groups, residue, order, config, memory)
     judge_repeats(corpus, groups, stories, evidence, verdicts, config)
     verdicts.parts = glued(corpus, stories, verdicts, words.common_tokens())
@@ -116,7 +155,8 @@ def run(
     verdicts.leave(config.keep_kind)
     counts.doubtful = doubtful(corpus, verdicts, config.max_removed)
     doubts = suspicious(corpus, evidence, verdicts) if "kept" in sink.paths else None
-    judged = Judged(corpus, stories, evidence, verdicts, doubts)
+    names, sizes = _told(corpus, stories, known)
+    judged = Judged(corpus, stories, names, sizes, evidence, verdicts, doubts)
     parts = config.workers if processes.POSSIBLE and sink.writes else 1
 
     def rows(start: int, stop: int) -> Iterator[Row]:
@@ -133,6 +173,7 @@ def _judge(
     corpus: Corpus,
     groups: Groups,
     said: Sentences | None,
+    prior: Prior | None,
     rank: I64,
     residue: Bool,
     share: float,
@@ -144,9 +185,25 @@ def _judge(
     else:
         stories = find_stories(said.corpus, said.groups, rank, residue[said.block], share)
     memory.relax()
-    evidence = gather(corpus, groups, stories, memory)
+    evidence = gather(corpus, groups, stories, memory, prior)
     memory.relax()
-    return stories, evidence, judge_residue(corpus, evidence, memory)
+    verdicts = judge_residue(corpus, evidence, memory)
+    if prior is not None:
+        verdicts.hold(prior.residue)
+    return stories, evidence, verdicts
+
+
+def _told(corpus: Corpus, stories: I64, known: Known | None) -> tuple[list[str], I64]:
+    """The id of the story that each record leads, and how many records tell it."""
+    sizes = np.bincount(stories, minlength=corpus.records)
+    if known is None:
+        return corpus.ids, sizes
+    names = list(corpus.ids)
+    for record, (name, before) in known.stories.items():
+        names[record] = name
+        fresh = sizes[record] - (stories[record] == record)
+        sizes[record] = before if record in known.again else before + fresh
+    return names, sizes
 
 
 def warm_up() -> None:

@@ -75,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     clean.add_argument("--removed", metavar="PATH", help="removals; by default OUT.removed.jsonl")
     clean.add_argument("--stats", metavar="PATH", help="write all counts as JSON")
     clean.add_argument(
+        "--index", metavar="DB", help="remember what was seen, and know what earlier runs saw"
+    )
+    clean.add_argument(
         "--explain-kept", metavar="PATH", help="write suspicious lines that stay, with the numbers"
     )
     clean.add_argument(
@@ -171,6 +174,7 @@ def _clean(arguments: argparse.Namespace) -> int:
             arguments.inputs,
             None if arguments.dry_run else arguments.out,
             **files,
+            index=arguments.index,
             discard=arguments.dry_run,
             config=config,
             progress=bar.tell if bar.shown else None,

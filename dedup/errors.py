@@ -4,6 +4,7 @@
     |-- ConfigError       a setting that cannot be
     |-- InputError        an input that cannot be read at all
     |-- RecordError       one record that cannot be read; the run may go on without it
+    |-- IndexFileError    an index that cannot be used
     `-- GuardError        a run that was about to take more than it was allowed to
 
 Every message names the place, the rule, the value seen and what to try.
@@ -38,6 +39,10 @@ class RecordError(DedupError):
         self.file = file
         self.line = line
         self.rule = rule
+
+
+class IndexFileError(DedupError):
+    """An index file cannot be used: it is none, or was made with other settings."""
 
 
 class GuardError(DedupError):

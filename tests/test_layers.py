@@ -19,6 +19,7 @@ LAYERS = [
     "dedup.match",
     "dedup.judge",
     "dedup.formats",
+    "dedup.index",
     "dedup.report",
     "dedup.result",
     "dedup.restore",
@@ -34,6 +35,7 @@ INSIDE = {
     "dedup.match": "kernels verify groups order passages stories sentences",
     "dedup.judge": "evidence verdicts kept credits related glued judge",
     "dedup.formats": "row jsonl text outputs inputs cleaned write",
+    "dedup.index": "store kernels table seen remember index",
     "dedup.report": "summary",
 }
 

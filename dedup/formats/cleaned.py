@@ -12,6 +12,7 @@ from dedup.formats.row import Row
 from dedup.judge.kept import Suspicion
 from dedup.judge.verdicts import Reason
 from dedup.records import Removal
+from dedup.text.corpus import Place
 
 # A line that shows nothing yet holds something: what an embedded widget leaves behind.
 _INVISIBLE = re.compile(
@@ -103,11 +104,17 @@ def removal_row(
             "text": text[removal.start : removal.end],
             "kind": removal.kind,
             "similarity": reason.similarity,
-            "match": match and {"id": match.id, "start": match.start, "end": match.end},
+            "match": match and _match(match),
             "evidence": reason.evidence,
         },
         option=orjson.OPT_APPEND_NEWLINE,
     )
+
+
+def _match(place: Place) -> dict[str, Any]:
+    """Where what is repeated stands; a record of an earlier run is told with that run."""
+    found: dict[str, Any] = {"id": place.id, "start": place.start, "end": place.end}
+    return found if place.run is None else {**found, "run": place.run}
 
 
 def kept_row(

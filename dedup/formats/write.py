@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
@@ -53,6 +53,8 @@ class Judged(NamedTuple):
     Attributes:
         corpus: all records.
         stories: int64[records]; the leading record of each record's story.
+        names: id of the story that each record leads.
+        sizes: int64[records]; how many records tell it.
         evidence: of all blocks.
         verdicts: on all blocks.
         suspicious: of `judge.kept`, None if nobody asks.
@@ -60,17 +62,19 @@ class Judged(NamedTuple):
 
     corpus: Corpus
     stories: I64
+    names: Sequence[str]
+    sizes: I64
     evidence: Evidence
     verdicts: Verdicts
     suspicious: U8 | None = None
 
 
 def write(judged: Judged, rows: Rows, config: Config, counts: Counts, put: Put, parts: int) -> None:
-    """Write every record and its removals.
+    """Write every record of this run, and its removals.
 
     Args:
         judged: all that is known.
-        rows: the records, in the order that the corpus was built in.
+        rows: the records of this run, in the order that the corpus was built in.
         config: `keep_empty`.
         counts: counted into.
         put: takes the lines.
@@ -78,8 +82,9 @@ def write(judged: Judged, rows: Rows, config: Config, counts: Counts, put: Put, 
     """
     _count(judged, counts)
     corpus = judged.corpus
-    bounds = np.searchsorted(corpus.first, np.linspace(0, corpus.n, parts + 1)[1:-1]).tolist()
-    bounds = [0, *bounds, corpus.records]
+    seen = len(corpus.runs)
+    even = np.linspace(corpus.seen, corpus.n, parts + 1)[1:-1]
+    bounds = [seen, *np.searchsorted(corpus.first, even).tolist(), corpus.records]
     with ExitStack() as stack:
         files = [
             {name: stack.enter_context(tempfile.TemporaryFile()) for name in NAMES}
@@ -110,16 +115,17 @@ def write(judged: Judged, rows: Rows, config: Config, counts: Counts, put: Put, 
 
 def _write(judged: Judged, start: int, stop: int, rows: Rows, config: Config, put: Put) -> Written:
     """Write the records [start, stop)."""
-    corpus, stories, evidence, verdicts, _ = judged
+    corpus, evidence, verdicts = judged.corpus, judged.evidence, judged.verdicts
+    seen = len(corpus.runs)
     gone = (verdicts.rule != KEPT) | (corpus.residue != 0)
     touched = np.zeros(corpus.records, dtype=np.bool_)
     touched[corpus.record_of()[gone]] = True
     touched[corpus.record_of()[[part.block for part in verdicts.parts]]] = True
-    structs = _structs(corpus, stories, start, stop)
+    structs = _structs(judged, start, stop)
     reasons = verdicts.reasons(corpus, evidence, int(corpus.first[start]), int(corpus.first[stop]))
     lines: dict[str, list[bytes]] = {name: [] for name in NAMES}
     done = Written()
-    for number, row in enumerate(rows(start, stop), start):
+    for number, row in enumerate(rows(start - seen, stop - seen), start):
         if len(lines["clean"]) >= TOGETHER:
             _hand_on(lines, put)
         struct = next(structs)
@@ -137,7 +143,7 @@ def _write(judged: Judged, start: int, stop: int, rows: Rows, config: Config, pu
                 done.removed_chars[removal.kind] += removal.end - removal.start
         if struct["kept"] == 0 and not config.keep_empty:
             done.dropped += 1
-            struct |= {"file": row.file, "line": row.line, "position": number}
+            struct |= {"file": row.file, "line": row.line, "position": number - seen}
             lines["dropped"].append(cleaned.record_row(row, removals, struct))
         else:
             done.cleaned += bool(removals)
@@ -154,15 +160,15 @@ def _hand_on(lines: dict[str, list[bytes]], put: Put) -> None:
         lines[name] = []
 
 
-def _structs(corpus: Corpus, stories: I64, start: int, stop: int) -> Iterator[dict[str, Any]]:
+def _structs(judged: Judged, start: int, stop: int) -> Iterator[dict[str, Any]]:
     """The struct that each record gets while nothing is removed from it."""
-    size = np.bincount(stories, minlength=corpus.records)
+    corpus, stories, sizes = judged.corpus, judged.stories, judged.sizes
     blocks = np.diff(corpus.first)
     for at in range(start, stop, TOGETHER):
         part = slice(at, min(at + TOGETHER, stop))
-        columns = (blocks[part].tolist(), stories[part].tolist(), size[stories[part]].tolist())
+        columns = (blocks[part].tolist(), stories[part].tolist(), sizes[stories[part]].tolist())
         for number, (kept, leader, told) in enumerate(zip(*columns, strict=True), at):
-            story = corpus.ids[leader]
+            story = judged.names[leader]
             yield {
                 "kept": kept,
                 "removed": 0,
@@ -211,14 +217,17 @@ def _kept_rows(judged: Judged, found: U8, number: int, row: Row) -> Iterator[byt
 
 
 def _count(judged: Judged, counts: Counts) -> None:
-    corpus, stories, _, verdicts, _ = judged
-    size = np.bincount(stories, minlength=corpus.records)
-    counts.records, counts.blocks, counts.chars = corpus.records, corpus.n, corpus.chars
-    counts.stories = int((size > 1).sum())
-    counts.retold = corpus.records - int((size > 0).sum())
-    of_source = corpus.source[corpus.record_of()]
+    corpus, stories, verdicts = judged.corpus, judged.stories, judged.verdicts
+    seen, n = len(corpus.runs), corpus.seen
+    mine = stories[seen:]
+    counts.records, counts.blocks, counts.chars = mine.size, corpus.n - n, corpus.chars
+    counts.retold = int((mine != np.arange(seen, corpus.records)).sum())
+    counts.stories = int((judged.sizes[np.unique(mine)] > 1).sum())
+    of_source = corpus.source[corpus.record_of()[n:]]
     sources = len(corpus.sources)
+    records = np.bincount(corpus.source[seen:], minlength=sources).tolist()
     read = np.bincount(of_source, minlength=sources).tolist()
-    lost = np.bincount(of_source[verdicts.rule != KEPT], minlength=sources).tolist()
-    for name, *both in zip(corpus.sources, read, lost, strict=True):
-        counts.sources[name] = both
+    lost = np.bincount(of_source[verdicts.rule[n:] != KEPT], minlength=sources).tolist()
+    for name, present, *both in zip(corpus.sources, records, read, lost, strict=True):
+        if present:
+            counts.sources[name] = both

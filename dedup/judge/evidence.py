@@ -12,7 +12,7 @@ import numpy as np
 
 from dedup.engines.memory import Memory
 from dedup.match.groups import Groups
-from dedup.records import F32, I32, I64, Bool
+from dedup.records import F32, F64, I32, I64, Bool
 from dedup.sketch.lsh import first_equal
 from dedup.text import kernels
 from dedup.text.corpus import Corpus
@@ -45,6 +45,7 @@ class Evidence(NamedTuple):
         title_of: int32; another story's record whose headline it matches, -1 if none.
         lead_of: int32; another story's record whose first paragraph or abstract it matches.
         records: int32; records of its source.
+        places: int32; places of its group in the source.
     """
 
     length: I32
@@ -63,9 +64,40 @@ class Evidence(NamedTuple):
     title_of: I32
     lead_of: I32
     records: I32
+    places: I32
 
 
-def gather(corpus: Corpus, groups: Groups, leader: I64, memory: Memory) -> Evidence:
+class Prior(NamedTuple):
+    """What earlier runs counted: a row for each group and source that a block of this run is in.
+
+    Attributes:
+        counted: bool[records]; records whose places are in the rows.
+        records: int32[sources]; records of each source in earlier runs.
+        block: int32[k]; a block of the group.
+        source: int32[k]; the source.
+        stories: int32[k]; distinct stories that hold the group.
+        places: int32[k]; places of the group.
+        head: float32[k]; how many of them are at the head.
+        tail: float32[k]; the same for the tail.
+        echo: float32[k]; the sum of the shares that the prose after them takes up.
+        residue: bool[b]; the first blocks, those of earlier runs: whether they were page residue.
+    """
+
+    counted: Bool
+    records: I32
+    block: I32
+    source: I32
+    stories: I32
+    places: I32
+    head: F32
+    tail: F32
+    echo: F32
+    residue: Bool
+
+
+def gather(
+    corpus: Corpus, groups: Groups, leader: I64, memory: Memory, prior: Prior | None = None
+) -> Evidence:
     """Gather the evidence of all blocks.
 
     Args:
@@ -73,6 +105,7 @@ def gather(corpus: Corpus, groups: Groups, leader: I64, memory: Memory) -> Evide
         groups: matched blocks, headlines and abstracts among them.
         leader: int64[records]; the record that leads each record's story.
         memory: where the columns lie, each from when it is known.
+        prior: what earlier runs counted.
     """
     n = corpus.n
     keep = memory.keep
@@ -92,14 +125,18 @@ def gather(corpus: Corpus, groups: Groups, leader: I64, memory: Memory) -> Evide
     lead_of = keep(_other(group, record, leads, lead_records, leader))
     lead_of[first_prose] = -1
     title_of = _other(group, record, groups.representative[titles], blocks.record[titles], leader)
-    spread = keep(_distinct(here, leader[record])[here])
+    known = _known(prior, corpus, group) if prior is not None else None
+    spread = keep(_spread(here, record, leader, prior, known)[here])
     own = np.cumsum(~line & (length >= LEAD_TOKENS) & (spread < OWN), dtype=np.int32)
     own = np.append(np.int32(0), own)  # own paragraphs before each block, and after all
     at_head = own[:-1] == own[corpus.first[:-1]][record]
     at_tail = own[1:] == own[corpus.first[1:]][record]
     del own
     mine = np.arange(n, dtype=np.int32)
-    count = np.bincount(here, minlength=n).astype(np.int32)
+    fresh = None if prior is None else ~prior.counted[record]
+    count = np.bincount(here, weights=fresh, minlength=n).astype(np.int32)
+    if known is not None:
+        count = count + known.places.astype(np.int32)
     share = np.where(
         blocks.content[:n] > 0, blocks.echo[:n] / np.maximum(1, blocks.content[:n]), 0.0
     )
@@ -114,18 +151,65 @@ def gather(corpus: Corpus, groups: Groups, leader: I64, memory: Memory) -> Evide
         spread=spread,
         at_head=at_head,
         at_tail=at_tail,
-        head=keep(_mean(here, at_head, count)),
-        tail=keep(_mean(here, at_tail, count)),
-        echo=keep(_mean(here, share, count)),
+        head=keep(_mean(here, at_head, fresh, known and known.head, count)),
+        tail=keep(_mean(here, at_tail, fresh, known and known.tail, count)),
+        echo=keep(_mean(here, share, fresh, known and known.echo, count)),
         title_of=keep(title_of),
         lead_of=lead_of,
-        records=keep(np.bincount(corpus.source).astype(np.int32)[corpus.source[record]]),
+        records=keep(_records(corpus, prior)[corpus.source[record]]),
+        places=keep(count[here]),
     )
 
 
-def _mean(here: I32, value: np.ndarray[tuple[int], np.dtype[np.generic]], count: I32) -> F32:
-    total = np.bincount(here, weights=value, minlength=count.size)
+def _mean(here: I32, value: F64 | Bool, fresh: Bool | None, more: F64 | None, count: I32) -> F32:
+    """The mean of a value over the places of each group, those of earlier runs among them."""
+    weights = value if fresh is None else value * fresh
+    total: F64 = np.bincount(here, weights, count.size).astype(np.float64, copy=False)
+    if more is not None:
+        total += more
     return (total / np.maximum(1, count)).astype(np.float32)[here]
+
+
+def _records(corpus: Corpus, prior: Prior | None) -> I32:
+    """int32[sources]; records of each source, of this run and earlier ones."""
+    size = len(corpus.sources)
+    if prior is None:
+        return np.bincount(corpus.source, minlength=size).astype(np.int32)
+    fresh = np.bincount(corpus.source[~prior.counted], minlength=size).astype(np.int32)
+    return fresh + prior.records
+
+
+class _Known(NamedTuple):
+    """Sums of earlier runs, each float64[n] by a group's first block in a source."""
+
+    stories: F64
+    places: F64
+    head: F64
+    tail: F64
+    echo: F64
+
+
+def _known(prior: Prior, corpus: Corpus, group: I32) -> _Known:
+    n = corpus.n
+    code = corpus.source[corpus.record_of()] * np.int64(n + 1) + group
+    rows = prior.source * np.int64(n + 1) + group[prior.block]
+    here = first_equal(np.concatenate((code, rows)))[n:]
+    used = np.flatnonzero(here < n)
+    columns = (prior.stories, prior.places, prior.head, prior.tail, prior.echo)
+    sums = (np.bincount(here[used], column[used], n).astype(np.float64) for column in columns)
+    return _Known(*sums)
+
+
+def _spread(here: I32, record: I32, leader: I64, prior: Prior | None, known: _Known | None) -> I32:
+    """For each group in a source, how many distinct stories it stands in."""
+    if prior is None or known is None:
+        return _distinct(here, leader[record])
+    # A story that an earlier run told was counted then, if the group stood in it.
+    old = prior.counted[record] | (prior.counted[leader[record]] & (known.stories[here] > 0))
+    fresh = np.flatnonzero(~old)
+    which = first_equal(here[fresh] * np.int64(leader.size + 1) + leader[record[fresh]])
+    firsts = fresh[which == np.arange(which.size, dtype=np.int32)]
+    return (np.bincount(here[firsts], minlength=here.size) + known.stories).astype(np.int32)
 
 
 def _counts(code: I64) -> I32:

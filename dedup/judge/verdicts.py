@@ -145,6 +145,10 @@ class Verdicts:
         chosen[which] = True
         self.rule[chosen & (self.rule == KEPT)] = number
 
+    def hold(self, residue: Bool) -> None:
+        """Let the first blocks be what earlier runs found them: page residue, or not."""
+        self.rule[: residue.size] = np.where(residue, STANDING, KEPT)
+
     def add_parts(self, more: Iterable[Part]) -> None:
         """Let more parts of blocks go."""
         self.parts = sorted([*self.parts, *more], key=lambda part: (part.block, part.first))

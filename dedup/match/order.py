@@ -12,7 +12,10 @@ from dedup.text.corpus import Corpus
 
 
 def rank_of(corpus: Corpus, keep: str) -> I64:
-    """int64[records]; the place of each record, 0 for the one that stays before all others."""
+    """int64[records]; the place of each record, 0 for the one that stays before all others.
+
+    Records of earlier runs come first: what was written stays.
+    """
     size = corpus.records
     rank = np.empty(size, dtype=np.int64)
     if keep == "longest":
@@ -27,6 +30,8 @@ def rank_of(corpus: Corpus, keep: str) -> I64:
         order = np.array(sorted(range(size), key=lambda r: (times[r] is None, times[r] or 0.0, r)))
     else:
         order = np.arange(size)
+    seen = len(corpus.runs)
+    order = np.concatenate((np.arange(seen), order[order >= seen]))
     rank[order] = np.arange(size)
     return rank
 

@@ -123,6 +123,8 @@ def _counts(text: str, size: int) -> bool:
     return len(tokens(text)) >= size
 
 
+FOLD_VERSION = 1  # to be raised when a key of any text changes: an index keeps keys
+
 # Actions of the fold table besides a folded code point (which is always >= 32).
 SEPARATE, DELETE, DEFER = 0, 1, 2
 TABLE_SIZE = 0x20000

@@ -18,11 +18,15 @@ _HEAD = {"title": TITLE, "byline": BYLINE}
 
 
 class Place(NamedTuple):
-    """Where a block stands: its record's id, and characters [start, end) of the original text."""
+    """Where a block stands: its record's id, and characters [start, end) of the original text.
+
+    `run` is the earlier run that saw the record, None for this one.
+    """
 
     id: str
     start: int
     end: int
+    run: int | None = None
 
 
 class Corpus(NamedTuple):
@@ -45,6 +49,7 @@ class Corpus(NamedTuple):
         dates: date of each record as it came, "" if unknown; empty if not wanted.
         source: int32[records]; index into `sources`.
         sources: the outlets, in order of appearance.
+        runs: of the first records, which earlier runs have seen, the run.
     """
 
     blocks: Blocks
@@ -59,6 +64,12 @@ class Corpus(NamedTuple):
     dates: list[str]
     source: I32
     sources: list[str]
+    runs: tuple[int, ...] = ()
+
+    @property
+    def seen(self) -> int:
+        """How many blocks of texts, the first ones, earlier runs have seen."""
+        return int(self.first[len(self.runs)])
 
     @property
     def records(self) -> int:
@@ -75,7 +86,11 @@ class Corpus(NamedTuple):
         records, starts, ends = (
             column[which].tolist() for column in (blocks.record, blocks.start, blocks.end)
         )
-        return [Place(self.ids[r], s, e) for r, s, e in zip(records, starts, ends, strict=True)]
+        runs = self.runs
+        return [
+            Place(self.ids[r], s, e, runs[r] if r < len(runs) else None)
+            for r, s, e in zip(records, starts, ends, strict=True)
+        ]
 
 
 def build(

@@ -1,0 +1,1 @@
+"""What earlier runs have seen: kept in one SQLite file."""

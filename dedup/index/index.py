@@ -1,0 +1,77 @@
+"""An index while a run uses it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import TypeAlias
+
+from dedup.config import Config
+from dedup.engines.memory import Memory
+from dedup.index.remember import remember
+from dedup.index.seen import Known, Seen
+from dedup.index.store import Store
+from dedup.judge.evidence import Evidence
+from dedup.match.groups import Groups
+from dedup.records import I64, Bool
+from dedup.text.corpus import Corpus
+
+Waiting: TypeAlias = Callable[[], None]
+"""Called once when somebody else is writing to the index."""
+
+
+class Index:
+    """What earlier runs have seen, and what this one adds.
+
+    A run looks and remembers between `begin` and `commit`; until then nobody else writes, whoever
+    reads is not disturbed, and nothing of the run is in the file. Close it to forget the run.
+
+    Args:
+        path: the file; made if it is not there.
+        config: whose fingerprint the file must have.
+
+    Raises:
+        IndexFileError: the file is no index, or one made with other settings.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], config: Config) -> None:
+        self._config = config
+        self._store = Store(path, config)
+        self._seen = Seen(self._store, config)
+
+    def begin(self, waiting: Waiting | None = None) -> None:
+        """Wait until nobody else writes, and begin."""
+        self._store.begin(waiting)
+        self._seen.catch_up()
+
+    def look(self, corpus: Corpus, memory: Memory) -> Known:
+        """What is known of some records."""
+        return self._seen.look(corpus, memory)
+
+    def remember(
+        self,
+        known: Known,
+        groups: Groups,
+        stories: I64,
+        evidence: Evidence,
+        residue: Bool,
+        memory: Memory,
+    ) -> None:
+        """Add the run's records; see `dedup.index.remember`."""
+        remember(
+            self._store, known, groups, stories, evidence, residue, self._config, memory,
+            time.time(),
+        )  # fmt: skip
+
+    def commit(self) -> None:
+        """Make the run part of the index."""
+        self._store.commit()
+
+    def rollback(self) -> None:
+        """Forget the run."""
+        self._store.rollback()
+
+    def close(self) -> None:
+        """Close the file; what was not committed is forgotten."""
+        self._store.close()

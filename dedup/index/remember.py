@@ -1,0 +1,185 @@
+"""What an index keeps of a run: its new records, and how often what they hold has been seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from dedup.config import Config
+from dedup.engines.memory import Memory
+from dedup.index.seen import Known
+from dedup.index.store import ACTIVE, HEAD, RESIDUE, TAIL, Segment, Store
+from dedup.index.table import hashes
+from dedup.judge.evidence import Evidence
+from dedup.match.groups import Groups
+from dedup.records import I64, Bool
+
+
+def remember(
+    store: Store,
+    known: Known,
+    groups: Groups,
+    stories: I64,
+    evidence: Evidence,
+    residue: Bool,
+    config: Config,
+    memory: Memory,
+    at: float,
+) -> None:
+    """Add a run to an index; nothing is committed.
+
+    Args:
+        store: the index, being written to.
+        known: the records, behind the earlier ones.
+        groups: of all blocks, page residue among them.
+        stories: int64[records]; the record that leads each record's story.
+        evidence: of all blocks of texts.
+        residue: bool[n]; blocks that go as a part of the page.
+        config: as the index was made with.
+        memory: where large arrays lie.
+        at: when the run was, seconds since 1970.
+    """
+    corpus, earlier = known.corpus, known.earlier
+    new = [r for r in range(len(earlier), corpus.records) if r not in known.again]
+    run = store.add_run(at, len(new))
+    number = known.block.copy()
+    which, spans = _blocks_of(known, new)
+    number[which] = np.arange(which.size) + store.next_block()
+    _add_records(store, known, new, spans, stories, run)
+    fresh = np.zeros(number.size, dtype=np.bool_)
+    fresh[which] = True
+    representative = groups.representative
+    stands = fresh & (representative == np.arange(number.size, dtype=np.int32))
+    stands &= corpus.blocks.key != 0
+    if which.size:
+        _add_segment(store, known, which, stands, evidence, residue, config, memory)
+    store.set_spread(_spread(store, known, number, representative, fresh, evidence, run))
+    store.add_residue(_late(known, number, representative, fresh, residue), run)
+    store.merge_small()
+
+
+def _blocks_of(known: Known, new: list[int]) -> tuple[I64, dict[int, tuple[int, int, int]]]:
+    """The blocks of new records in the order they are numbered, and how many each has of which."""
+    corpus = known.corpus
+    n, titles = corpus.n, corpus.titles
+    record = corpus.blocks.record.astype(np.int64)
+    kind = np.zeros(record.size, dtype=np.int64)
+    kind[n:] = 1
+    kind[n + titles :] = 2
+    is_new = np.zeros(corpus.records, dtype=np.bool_)
+    is_new[new] = True
+    which = np.flatnonzero(is_new[record])
+    which = which[np.lexsort((which, kind[which], record[which]))]
+    sizes = np.bincount(3 * record[which] + kind[which], minlength=3 * corpus.records)
+    spans = {r: tuple(sizes[3 * r : 3 * r + 3].tolist()) for r in new}
+    return which, spans
+
+
+def _add_records(
+    store: Store,
+    known: Known,
+    new: list[int],
+    spans: dict[int, tuple[int, int, int]],
+    stories: I64,
+    run: int,
+) -> None:
+    corpus, earlier = known.corpus, known.earlier
+    counts = np.bincount(corpus.source[new], minlength=len(corpus.sources)).tolist()
+    store.add_sources((s, n) for s, n in zip(corpus.sources, counts, strict=True) if n)
+    outlets = store.sources()
+    number = dict(zip(new, range(store.next_record(), 1 << 62), strict=False))
+    number |= {r: record.record for r, record in enumerate(earlier)}
+    number |= {r: record.record for r, record in known.again.items()}
+    leads = {r: record.leader for r, record in enumerate(earlier)}
+    leads |= {r: record.leader for r, record in known.again.items()}
+    rows: list[tuple[Any, ...]] = []
+    retold: dict[int, int] = {}
+    first = store.next_block()
+    for r in new:
+        leader = int(stories[r])
+        leader = leads.get(leader, number[leader])
+        if leader != number[r]:
+            retold[leader] = retold.get(leader, 0) + 1
+        source = outlets[corpus.sources[corpus.source[r]]][0]
+        content = known.content[r - len(earlier)]
+        rows.append((number[r], run, corpus.ids[r], source, content, first, *spans[r], leader))
+        first += sum(spans[r])
+    store.add_records(rows)
+    store.add_retold(retold.items())
+
+
+def _add_segment(
+    store: Store,
+    known: Known,
+    which: I64,
+    stands: Bool,
+    evidence: Evidence,
+    residue: Bool,
+    config: Config,
+    memory: Memory,
+) -> None:
+    blocks, n = known.corpus.blocks, known.corpus.n
+    active = stands[which]
+    text = which < n
+    flags = np.where(active, ACTIVE, 0).astype(np.uint8)
+    for bit, column in ((RESIDUE, residue), (HEAD, evidence.at_head), (TAIL, evidence.at_tail)):
+        flags[text] |= np.where(column[which[text]], bit, 0).astype(np.uint8)
+    length = np.where(active, blocks.length()[which], 0)
+    pointer = np.append(0, np.cumsum(length))
+    shift = np.repeat(blocks.pointer[which] - pointer[:-1], length)
+    store.add_segment(
+        Segment(
+            first=store.next_block(),
+            key=np.where(active, blocks.key[which], np.uint64(0)),
+            pointer=pointer,
+            tokens=blocks.tokens[np.arange(int(pointer[-1])) + shift],
+            start=blocks.start[which],
+            size=blocks.end[which] - blocks.start[which],
+            shape=blocks.shape[which],
+            flags=flags,
+            content=blocks.content[which],
+            echo=blocks.echo[which],
+            bands=hashes(blocks, which[active], config, memory),
+        )
+    )
+
+
+def _spread(
+    store: Store,
+    known: Known,
+    number: I64,
+    representative: Any,
+    fresh: Bool,
+    evidence: Evidence,
+    run: int,
+) -> Iterator[tuple[Any, ...]]:
+    """The sums of each group and source that a new block joined, where they are not one place's."""
+    corpus = known.corpus
+    n = corpus.n
+    outlets = store.sources()
+    names = [outlets[name][0] for name in corpus.sources]
+    joined = np.flatnonzero(fresh[:n] & (evidence.places > 1) & (corpus.blocks.key[:n] != 0))
+    source = corpus.source[corpus.blocks.record[joined]].astype(np.int64)
+    code = representative[joined] * np.int64(len(names)) + source
+    _, one = np.unique(code, return_index=True)
+    for b, s in zip(joined[one].tolist(), source[one].tolist(), strict=True):
+        places = int(evidence.places[b])
+        means = (evidence.head[b], evidence.tail[b], evidence.echo[b])
+        block, stories = int(number[representative[b]]), int(evidence.spread[b])
+        yield (block, names[s], run, stories, places, *(float(mean) * places for mean in means))
+
+
+def _late(known: Known, number: I64, representative: Any, fresh: Bool, residue: Bool) -> list[int]:
+    """Earlier blocks that stayed, and are the same as what is now residue in their source."""
+    corpus = known.corpus
+    n, record = corpus.n, corpus.record_of()
+    gone = np.flatnonzero(fresh[:n] & residue)
+    stand = representative[gone].astype(np.int64)
+    old = stand < corpus.seen
+    gone, stand = gone[old], stand[old]
+    same = corpus.source[record[gone]] == corpus.source[record[stand]]
+    stand = np.unique(stand[same])
+    late: list[int] = number[stand[~known.prior.residue[stand]]].tolist()
+    return late

@@ -1,0 +1,407 @@
+"""The file of an index: SQLite, whose transactions make a run happen whole or not at all.
+
+Columns of numbers lie in segments, as NumPy holds them, deflated; each commit appends one. Blocks are
+numbered from 0 in the order they were seen, each record's one after the other: those of its text,
+then its headline, then its abstract.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dedup.config import Config
+from dedup.errors import IndexFileError
+from dedup.records import I32, I64, U8, U16, U32, U64
+from dedup.sketch.lsh import optimal_bands
+from dedup.text.arabic import FOLD_VERSION
+
+SCHEMA = 1
+APPLICATION = 0x64656475  # 'dedu': what SQLite's header says the file is for
+WAIT = 0.2  # seconds between two tries to write
+SMALL = 1 << 14  # blocks; smaller segments that stand together are made one
+TOGETHER = 500  # values asked for at once
+
+TABLES = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE run (run INTEGER PRIMARY KEY, at REAL NOT NULL, records INTEGER NOT NULL);
+CREATE TABLE source (source INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+    records INTEGER NOT NULL);
+CREATE TABLE record (record INTEGER PRIMARY KEY, run INTEGER NOT NULL, id TEXT NOT NULL,
+    source INTEGER NOT NULL, content INTEGER NOT NULL, first INTEGER NOT NULL,
+    texts INTEGER NOT NULL, titles INTEGER NOT NULL, abstracts INTEGER NOT NULL,
+    leader INTEGER NOT NULL);
+CREATE INDEX record_content ON record (content);
+CREATE INDEX record_first ON record (first);
+CREATE TABLE segment (first INTEGER PRIMARY KEY, blocks INTEGER NOT NULL, key BLOB NOT NULL,
+    length BLOB NOT NULL, tokens BLOB NOT NULL, start BLOB NOT NULL, size BLOB NOT NULL,
+    shape BLOB NOT NULL, flags BLOB NOT NULL, content BLOB NOT NULL, echo BLOB NOT NULL,
+    bands BLOB NOT NULL);
+CREATE TABLE spread (block INTEGER NOT NULL, source INTEGER NOT NULL, run INTEGER NOT NULL,
+    stories INTEGER NOT NULL, places INTEGER NOT NULL, head REAL NOT NULL, tail REAL NOT NULL,
+    echo REAL NOT NULL, PRIMARY KEY (block, source)) WITHOUT ROWID;
+CREATE TABLE residue (block INTEGER PRIMARY KEY, run INTEGER NOT NULL);
+CREATE TABLE retold (leader INTEGER PRIMARY KEY, records INTEGER NOT NULL);
+"""
+
+# What a block is, one bit each (`Segment.flags`).
+ACTIVE, RESIDUE, HEAD, TAIL = 1, 2, 4, 8
+
+
+class Segment(NamedTuple):
+    """Some blocks, numbered from `first` on.
+
+    Attributes:
+        first: number of the first one.
+        key: uint64[n]; hash of the folded block, 0 for blocks that repeat one.
+        pointer: int64[n + 1]; where each block's tokens begin.
+        tokens: uint32; of blocks that stand for others, nothing of those that repeat one.
+        start: int32[n]; first character in the record's text.
+        size: int32[n]; characters.
+        shape: uint16[n]; shape bits.
+        flags: uint8[n]; the bits above.
+        content: uint8[n]; meaningful stems.
+        echo: uint8[n]; how many of them the prose behind takes up.
+        bands: uint32[a, 1 + b]; of each active block, the low half of its key and its band hashes;
+            zeros for the latter when it has no shingle.
+    """
+
+    first: int
+    key: U64
+    pointer: I64
+    tokens: U32
+    start: I32
+    size: I32
+    shape: U16
+    flags: U8
+    content: U8
+    echo: U8
+    bands: U32
+
+
+class Earlier(NamedTuple):
+    """A record of an earlier run.
+
+    Attributes:
+        record: its number.
+        run: the run that saw it.
+        id: its id.
+        source: number of its outlet.
+        first: number of its first block.
+        texts: blocks of its text, then its headlines and its abstracts (none or one).
+        titles: see there.
+        abstracts: see there.
+        leader: the record that leads its story.
+    """
+
+    record: int
+    run: int
+    id: str
+    source: int
+    first: int
+    texts: int
+    titles: int
+    abstracts: int
+    leader: int
+
+
+_EARLIER = "record, run, id, source, first, texts, titles, abstracts, leader"
+_COLUMNS: dict[str, Any] = {
+    "key": np.uint64, "length": np.uint32, "tokens": np.uint32, "start": np.int32,
+    "size": np.int32, "shape": np.uint16, "flags": np.uint8, "content": np.uint8,
+    "echo": np.uint8, "bands": np.uint32,
+}  # fmt: skip
+
+
+def fingerprint(config: Config) -> dict[str, str]:
+    """What two runs must have in common for one to know what the other saw."""
+    bands, rows = optimal_bands(config.threshold, config.num_perm, config.false_negative_weight)
+    return {
+        "schema": str(SCHEMA),
+        "fold": str(FOLD_VERSION),
+        "scheme": "affine32",
+        "seed": str(config.seed),
+        "shingle": str(config.shingle),
+        "bands": f"{bands} x {rows}",
+        "threshold": str(config.threshold),
+    }
+
+
+class Store:
+    """An open index file.
+
+    Args:
+        path: made if it is not there, unless `must_exist`.
+        config: whose fingerprint the file must have; None to look at any index.
+
+    Raises:
+        IndexFileError: it is no index, or one made with other settings.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], config: Config | None, *, must_exist: bool = False
+    ) -> None:
+        self.path = Path(path)
+        if must_exist and not self.path.exists():
+            raise IndexFileError(f"{self.path}: no such index; 'dedup clean --index' makes one")
+        with self._telling():
+            self._db = sqlite3.connect(
+                self.path, timeout=30, isolation_level=None, check_same_thread=False
+            )
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._prepare(config)
+
+    def _prepare(self, config: Config | None) -> None:
+        (found,) = self._row("PRAGMA application_id")
+        if not found and not self._row("SELECT count(*) FROM sqlite_master")[0]:
+            if config is None:
+                raise IndexFileError(f"{self.path}: an empty file, not an index")
+            with self.writing():
+                if not self._row("SELECT count(*) FROM sqlite_master")[0]:
+                    self._create(config)
+        elif found != APPLICATION:
+            raise IndexFileError(f"{self.path}: a database, but not an index of this program")
+        known = self.meta()
+        if config is None:
+            return
+        for name, value in fingerprint(config).items():
+            if known.get(name) != value:
+                raise IndexFileError(
+                    f"{self.path}: made with {name} {known.get(name)}, not {value}; "
+                    "use the settings it was made with, or another index"
+                )
+
+    def _create(self, config: Config) -> None:
+        for statement in TABLES.split(";"):
+            self._db.execute(statement)
+        self._db.execute(f"PRAGMA application_id = {APPLICATION}")
+        self._db.executemany("INSERT INTO meta VALUES (?, ?)", fingerprint(config).items())
+
+    def close(self) -> None:
+        """Close the file; what was not committed is gone."""
+        self._db.close()
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise IndexFileError(f"{self.path}: {error}") from error
+
+    def _row(self, sql: str, values: Sequence[Any] = ()) -> Any:
+        return self._db.execute(sql, values).fetchone()
+
+    def meta(self) -> dict[str, str]:
+        """The fingerprint and what else is noted of the index as a whole."""
+        return dict(self._db.execute("SELECT name, value FROM meta"))
+
+    # -- writing -----------------------------------------------------------------------------
+
+    def begin(self, waiting: Any = None) -> None:
+        """Begin to write; wait for whoever is writing.
+
+        Args:
+            waiting: called once when there is somebody to wait for.
+        """
+        self._db.execute("PRAGMA busy_timeout = 0")
+        told = False
+        with self._telling():
+            while True:
+                try:
+                    self._db.execute("BEGIN IMMEDIATE")
+                    return
+                except sqlite3.OperationalError as error:
+                    if error.args[0] != "database is locked":
+                        raise
+                if waiting is not None and not told:
+                    waiting()
+                    told = True
+                time.sleep(WAIT)
+
+    def commit(self) -> None:
+        """Make all that was written since `begin` last, or none of it."""
+        with self._telling():
+            self._db.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Forget what was written since `begin`."""
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+    @contextmanager
+    def writing(self, waiting: Any = None) -> Iterator[None]:
+        """All that is written in this context, or none of it."""
+        self.begin(waiting)
+        try:
+            yield
+        except BaseException:
+            self.rollback()
+            raise
+        self.commit()
+
+    def add_run(self, at: float, records: int) -> int:
+        """Note a run at a time (seconds since 1970); returns its number."""
+        cursor = self._db.execute("INSERT INTO run (at, records) VALUES (?, ?)", (at, records))
+        return int(cursor.lastrowid or 0)
+
+    def add_records(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Add (record, run, id, source, content, first, texts, titles, abstracts, leader)."""
+        self._db.executemany(f"INSERT INTO record VALUES ({', '.join('?' * 10)})", rows)
+
+    def add_sources(self, names: Iterable[tuple[str, int]]) -> None:
+        """Count (outlet, records) more."""
+        self._db.executemany(
+            "INSERT INTO source (name, records) VALUES (?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET records = records + excluded.records",
+            names,
+        )
+
+    def add_segment(self, segment: Segment) -> None:
+        """Append blocks."""
+        columns = segment._asdict()
+        columns["length"] = np.diff(segment.pointer)
+        data = [
+            zlib.compress(columns[name].astype(dtype).tobytes(), 1)
+            for name, dtype in _COLUMNS.items()
+        ]
+        self._db.execute(
+            f"INSERT INTO segment (first, blocks, {', '.join(_COLUMNS)}) "
+            f"VALUES (?, ?, {', '.join('?' * len(_COLUMNS))})",
+            (segment.first, segment.key.size, *data),
+        )
+
+    def set_spread(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Set (block, source, run, stories, places, head, tail, echo), whatever was there."""
+        self._db.executemany(f"INSERT OR REPLACE INTO spread VALUES ({', '.join('?' * 8)})", rows)
+
+    def add_retold(self, rows: Iterable[tuple[int, int]]) -> None:
+        """Count (leading record, records that retell its story) more."""
+        self._db.executemany(
+            "INSERT INTO retold VALUES (?, ?) "
+            "ON CONFLICT (leader) DO UPDATE SET records = records + excluded.records",
+            rows,
+        )
+
+    def add_residue(self, blocks: Iterable[int], run: int) -> None:
+        """Note that blocks which once stayed were found to be page residue."""
+        self._db.executemany(
+            "INSERT OR IGNORE INTO residue VALUES (?, ?)", ((block, run) for block in blocks)
+        )
+
+    def merge_small(self) -> None:
+        """Make one segment of small ones that stand together, so that there are never many."""
+        sizes = list(self._db.execute("SELECT first, blocks FROM segment ORDER BY first"))
+        tail: list[int] = []
+        total = 0
+        while sizes and sizes[-1][1] < SMALL and total < SMALL:
+            first, blocks = sizes.pop()
+            tail.append(first)
+            total += blocks
+        if len(tail) < 16:
+            return
+        parts = [self.segment(first) for first in reversed(tail)]
+        self._db.execute("DELETE FROM segment WHERE first >= ?", (tail[-1],))
+        self.add_segment(merged(parts))
+
+    # -- reading -----------------------------------------------------------------------------
+
+    def next_block(self) -> int:
+        """The number that the next block gets."""
+        found = self._row("SELECT first + blocks FROM segment ORDER BY first DESC LIMIT 1")
+        return int(found[0]) if found else 0
+
+    def next_record(self) -> int:
+        """The number that the next record gets."""
+        return int(self._row("SELECT coalesce(max(record) + 1, 0) FROM record")[0])
+
+    def segments(self) -> dict[int, int]:
+        """The first block of each segment, ascending, and how many blocks it has."""
+        return dict(self._db.execute("SELECT first, blocks FROM segment ORDER BY first"))
+
+    def segment(self, first: int) -> Segment:
+        """The segment that begins with a block."""
+        with self._telling():
+            row = self._row(f"SELECT {', '.join(_COLUMNS)} FROM segment WHERE first = ?", (first,))
+        columns: dict[str, Any] = {
+            name: np.frombuffer(zlib.decompress(data), dtype=dtype)
+            for (name, dtype), data in zip(_COLUMNS.items(), row, strict=True)
+        }
+        length = columns.pop("length").astype(np.int64)
+        bands = int(self.meta()["bands"].split(" ")[0])
+        columns["bands"] = columns["bands"].reshape(-1, 1 + bands)
+        return Segment(first=first, pointer=np.append(0, np.cumsum(length)), **columns)
+
+    def sources(self) -> dict[str, tuple[int, int]]:
+        """Outlet -> its number, and its records."""
+        found = self._db.execute("SELECT name, source, records FROM source")
+        return {name: (number, records) for name, number, records in found}
+
+    def firsts(self, since: int) -> tuple[I64, I64]:
+        """The number and the first block, `since` or behind it, of each record that has blocks."""
+        rows = self._db.execute(
+            "SELECT record, first FROM record WHERE texts + titles + abstracts > 0 AND first >= ? "
+            "ORDER BY first",
+            (since,),
+        ).fetchall()
+        columns = np.array(rows, dtype=np.int64).reshape(-1, 2)
+        return columns[:, 0], columns[:, 1]
+
+    def records_with(self, contents: Sequence[int]) -> list[tuple[int, Earlier]]:
+        """(hash of the content, record) of the records with these contents."""
+        return [
+            (row[0], Earlier(*row[1:]))
+            for row in self._among(
+                f"SELECT content, {_EARLIER} FROM record WHERE content", contents
+            )
+        ]
+
+    def records(self, numbers: Sequence[int]) -> dict[int, Earlier]:
+        """Number -> record."""
+        found = self._among(f"SELECT {_EARLIER} FROM record WHERE record", numbers)
+        return {row[0]: Earlier(*row) for row in found}
+
+    def spread(self, blocks: Sequence[int]) -> list[tuple[Any, ...]]:
+        """(block, source, stories, places, head, tail, echo) of blocks that stand in several."""
+        return list(
+            self._among(
+                "SELECT block, source, stories, places, head, tail, echo FROM spread WHERE block",
+                blocks,
+            )
+        )
+
+    def residue(self, blocks: Sequence[int]) -> set[int]:
+        """Those among some blocks that were found to be residue after they had stayed."""
+        return {row[0] for row in self._among("SELECT block FROM residue WHERE block", blocks)}
+
+    def retold(self, leaders: Sequence[int]) -> dict[int, int]:
+        """Leading record -> how many records retell its story."""
+        found = self._among("SELECT leader, records FROM retold WHERE leader", leaders)
+        return {row[0]: row[1] for row in found}
+
+    def _among(self, sql: str, values: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+        for at in range(0, len(values), TOGETHER):
+            part = values[at : at + TOGETHER]
+            yield from self._db.execute(f"{sql} IN ({', '.join('?' * len(part))})", part)
+
+
+def merged(parts: Sequence[Segment]) -> Segment:
+    """Segments that follow each other as one."""
+    offsets = np.cumsum([0, *(part.tokens.size for part in parts)])
+    pointer = [part.pointer[:-1] + at for part, at in zip(parts, offsets, strict=False)]
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in Segment._fields
+        if name not in ("first", "pointer")
+    }
+    return Segment(
+        first=parts[0].first, pointer=np.concatenate([*pointer, offsets[-1:]]), **columns
+    )
