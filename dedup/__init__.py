@@ -12,20 +12,30 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from dedup.config import Config
-from dedup.errors import ConfigError, DedupError, GuardError, InputError, RecordError
+from dedup.errors import (
+    ConfigError,
+    DedupError,
+    GuardError,
+    IndexFileError,
+    InputError,
+    RecordError,
+)
 
 if TYPE_CHECKING:
     from dedup.clean import clean as clean
     from dedup.restore import restore as restore
     from dedup.result import Result as Result
+    from dedup.stream import Cleaner as Cleaner
     from dedup.text.arabic import fold as fold
 
 __version__ = "0.1.0"
 __all__ = [
+    "Cleaner",
     "Config",
     "ConfigError",
     "DedupError",
     "GuardError",
+    "IndexFileError",
     "InputError",
     "RecordError",
     "Result",
@@ -36,6 +46,7 @@ __all__ = [
 
 # What needs NumPy and Numba is imported when it is first asked for: `dedup --help` must not wait.
 _LATER = {
+    "Cleaner": "dedup.stream",
     "Result": "dedup.result",
     "clean": "dedup.clean",
     "fold": "dedup.text.arabic",

@@ -91,7 +91,7 @@ def clean(
     outputs.check(item.path for item in inputs.inputs if item.path)
     with _opened(index, config, progress) as seen:
         with outputs, Memory(config.memory_limit()) as memory:
-            result = run(inputs, _Sink(outputs, discard), config, memory, progress, seen)
+            result = run(inputs, Sink(outputs, discard), config, memory, progress, seen)
         if seen is not None and not discard:
             seen.commit()
     return result
@@ -114,7 +114,7 @@ def _opened(
 
 def run(
     inputs: Inputs,
-    sink: _Sink,
+    sink: Sink,
     config: Config,
     memory: Memory,
     progress: Progress | None,
@@ -225,7 +225,7 @@ def is_warm() -> bool:
 
 
 def _batches(
-    inputs: Inputs, counts: Counts, sink: _Sink, progress: Progress | None
+    inputs: Inputs, counts: Counts, sink: Sink, progress: Progress | None
 ) -> Iterator[Batch]:
     """The records, batch by batch; lines that are none are set aside."""
     for found in inputs.batches(_tell(progress, "reading", inputs.size)):
@@ -255,10 +255,11 @@ def _tell(progress: Progress | None, stage: str, total: int) -> Callable[[int], 
     return tell
 
 
-class _Sink:
+class Sink:
     """Where lines go: to the files, into memory when there are none, or nowhere."""
 
-    def __init__(self, outputs: Outputs, discard: bool) -> None:
+    def __init__(self, outputs: Outputs | None = None, discard: bool = False) -> None:
+        outputs = outputs or Outputs(None)
         self._outputs = outputs
         self.paths = outputs.paths
         self.lines: dict[str, list[bytes]] = {}
@@ -266,6 +267,7 @@ class _Sink:
         self.writes = not discard and outputs.writes
 
     def put(self, name: str, lines: list[bytes]) -> None:
+        """Take lines of "clean", "removed", "dropped", "rejected", "kept" or "stats"."""
         if self.writes:
             self._outputs.write(name, b"".join(lines))
         elif self._keep:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -164,3 +164,21 @@ class Counts:
         self.rejected += 1
         if len(self.why_rejected) < SHOWN:
             self.why_rejected.append(why)
+
+    def add(self, more: Counts) -> None:
+        """Count what another run counted."""
+        for setting in fields(self):
+            mine, theirs = getattr(self, setting.name), getattr(more, setting.name)
+            if isinstance(mine, dict):
+                for name, value in theirs.items():
+                    mine[name] = _sum(mine[name], value) if name in mine else value
+            elif isinstance(mine, list):
+                mine += theirs[: SHOWN - len(mine)]
+            else:
+                setattr(self, setting.name, mine + theirs)
+
+
+def _sum(one: Any, other: Any) -> Any:
+    if isinstance(one, list):
+        return [a + b for a, b in zip(one, other, strict=True)]
+    return one + other

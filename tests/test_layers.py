@@ -24,6 +24,7 @@ LAYERS = [
     "dedup.result",
     "dedup.restore",
     "dedup.clean",
+    "dedup.stream",
     "dedup.cli",
     "dedup.__main__",
 ]

@@ -49,7 +49,7 @@ class Input:
 
     name: str
     open: Callable[[], io.BufferedIOBase]
-    kind: type[Reader]
+    kind: Callable[[str, Config], Reader]
     size: int = 0
     path: Path | None = None
 
@@ -187,9 +187,24 @@ def open_inputs(
     return Inputs(items, config)
 
 
+def piece(name: str, data: bytes, before: int) -> Input:
+    """Some lines of a stream of JSON lines, behind so many others."""
+    return Input(
+        name, lambda: io.BytesIO(data), lambda n, config: JsonLines(n, config, before), len(data)
+    )
+
+
+def as_lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """Records as JSON lines.
+
+    Raises:
+        InputError: one cannot be one; names its place among them.
+    """
+    return b"".join(_as_line(row, number) for number, row in enumerate(rows, 1))
+
+
 def _from_rows(rows: list[Mapping[str, Any]]) -> Input:
-    data = b"".join(_as_line(row, number) for number, row in enumerate(rows, 1))
-    return Input("records", lambda: io.BytesIO(data), JsonLines, len(data))
+    return piece("records", as_lines(rows), 0)
 
 
 def _as_line(row: Mapping[str, Any], number: int) -> bytes:

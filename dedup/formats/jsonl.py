@@ -62,10 +62,12 @@ class JsonLines:
     Args:
         name: as the user named it.
         config: field names.
+        before: lines of it that were read before, where it comes in pieces.
     """
 
-    def __init__(self, name: str, config: Config) -> None:
+    def __init__(self, name: str, config: Config, before: int = 0) -> None:
         self._name = name
+        self._before = before
         self._parser = Parser(config)
         self._outlets = config.outlets()
         # Of each record, its line, and by which name it holds its text and whether it holds a
@@ -83,7 +85,7 @@ class JsonLines:
         served: Counter[tuple[str, ...]] = Counter()
         base = PurePath(self._name).name
         parser = self._parser
-        number = 0
+        number = self._before
         for chunk in _without_bom(chunks):
             doubtful = not is_utf8(np.frombuffer(chunk, dtype=np.uint8))
             found: list[Found] = []
@@ -131,7 +133,7 @@ class JsonLines:
         """The rows of the records from `start` on, in order, as `batches` found them."""
         wanted = zip(self._lines[start:], self._forms[start:], strict=True)
         line, form = next(wanted, (0, 0))
-        number = 0
+        number = self._before
         for chunk in _without_bom(chunks):
             if not line:
                 return

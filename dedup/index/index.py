@@ -43,10 +43,10 @@ class Index:
     def begin(self, waiting: Waiting | None = None) -> None:
         """Wait until nobody else writes, and begin."""
         self._store.begin(waiting)
-        self._seen.catch_up()
 
     def look(self, corpus: Corpus, memory: Memory) -> Known:
-        """What is known of some records."""
+        """What is known of some records; what was remembered before counts."""
+        self._seen.catch_up()
         return self._seen.look(corpus, memory)
 
     def remember(
@@ -71,6 +71,7 @@ class Index:
     def rollback(self) -> None:
         """Forget the run."""
         self._store.rollback()
+        self._seen = Seen(self._store, self._config)
 
     def close(self) -> None:
         """Close the file; what was not committed is forgotten."""

@@ -1,6 +1,6 @@
 """The file of an index: SQLite, whose transactions make a run happen whole or not at all.
 
-Columns of numbers lie in segments, as NumPy holds them, deflated; each commit appends one. Blocks are
+Columns of numbers lie in segments, as NumPy holds them, deflated; each run appends one. Blocks are
 numbered from 0 in the order they were seen, each record's one after the other: those of its text,
 then its headline, then its abstract.
 """
@@ -13,7 +13,6 @@ import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -139,7 +138,7 @@ class Store:
     """An open index file.
 
     Args:
-        path: made if it is not there, unless `must_exist`.
+        path: made if it is not there, unless `must_exist`; "" for a temporary file.
         config: whose fingerprint the file must have; None to look at any index.
 
     Raises:
@@ -149,8 +148,8 @@ class Store:
     def __init__(
         self, path: str | os.PathLike[str], config: Config | None, *, must_exist: bool = False
     ) -> None:
-        self.path = Path(path)
-        if must_exist and not self.path.exists():
+        self.path = os.fspath(path)
+        if must_exist and not os.path.exists(path):
             raise IndexFileError(f"{self.path}: no such index; 'dedup clean --index' makes one")
         with self._telling():
             self._db = sqlite3.connect(

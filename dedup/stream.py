@@ -1,0 +1,189 @@
+"""Cleaning records as they come, a few at a time, against all that came before."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from types import TracebackType
+from typing import IO, Any
+
+from dedup.clean import Sink, run
+from dedup.config import Config
+from dedup.engines.memory import Memory
+from dedup.errors import ConfigError
+from dedup.formats.inputs import Inputs, as_lines, piece
+from dedup.index.index import Index
+from dedup.records import Counts
+from dedup.result import Result
+
+TOGETHER = 256  # records cleaned at a time at most
+DELAY = 0.2  # seconds that a record waits for others to come
+COMMIT = 1.0  # seconds of work that an interrupted process loses the memory of at most
+
+
+class Cleaner:
+    """Cleans records as they come. Threads may share one; records are taken one by one.
+
+    What was seen lies in the index, or without one in a temporary file. It is committed every
+    second and at the end; whoever else writes to the index waits that long.
+
+        with dedup.Cleaner(index="news.db") as clean:
+            for record in records:
+                cleaned = clean(record)  # None where nothing is left
+
+    Args:
+        index: a file; made if it is not there.
+        config: all settings; or give single ones by name.
+
+    Raises:
+        ConfigError: a setting cannot be.
+        IndexFileError: the index cannot be used.
+    """
+
+    def __init__(
+        self,
+        index: str | os.PathLike[str] | None = None,
+        config: Config | None = None,
+        **settings: Any,
+    ) -> None:
+        if config is not None and settings:
+            raise ConfigError("give settings by name or a config, not both")
+        self.config = config or Config.of(settings)
+        self.counts = Counts()
+        self._index = Index("" if index is None else index, self.config)
+        self._lock = threading.Lock()
+        self._begun = 0.0
+        self._taken = 0
+
+    def __call__(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The record cleaned; None when nothing of it is left.
+
+        Raises:
+            RecordError: it is no record, such as one without a text.
+        """
+        return next(iter(self.clean([record], strict=True)), None)
+
+    async def cleaned(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The same without holding up the event loop."""
+        return await asyncio.to_thread(self, record)
+
+    def clean(self, records: Iterable[Mapping[str, Any]], *, strict: bool = False) -> Result:
+        """Clean some records at once, which is faster: iterate over the result.
+
+        Args:
+            records: JSON objects.
+            strict: whether one that cannot be read is an error; it is set aside otherwise.
+        """
+        rows = list(records)
+        return self.clean_lines(as_lines(rows), "records", strict=strict)
+
+    def clean_lines(self, data: bytes, name: str, *, strict: bool = False) -> Result:
+        """Clean some JSON lines; `name` is what they are called in messages."""
+        config = replace(self.config, on_error="fail") if strict else self.config
+        with self._lock:
+            inputs = Inputs([piece(name, data, self._taken)], config)
+            self._taken += data.count(b"\n")
+            if not self._begun:
+                self._index.begin()
+                self._begun = time.monotonic()
+            try:
+                result = run(inputs, Sink(), config, Memory(config.memory_limit()), None,
+                             self._index)  # fmt: skip
+            except BaseException:
+                self._index.rollback()
+                self._begun = 0.0
+                raise
+            if time.monotonic() > self._begun + COMMIT:
+                self._commit()
+        self.counts.add(result.counts)
+        return result
+
+    def commit(self) -> None:
+        """Make all that was seen so far part of the index."""
+        with self._lock:
+            self._commit()
+
+    def _commit(self) -> None:
+        if self._begun:
+            self._index.commit()
+            self._begun = 0.0
+
+    def close(self) -> None:
+        """Commit and close the index."""
+        with self._lock:
+            self._commit()
+            self._index.close()
+
+    def __enter__(self) -> Cleaner:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Cleaner:
+        return self
+
+    async def __aexit__(self, *exception: Any) -> None:
+        await asyncio.to_thread(self.close)
+
+
+def clean_stream(
+    source: IO[bytes], cleaner: Cleaner, put: Mapping[str, IO[bytes]], name: str = "stdin"
+) -> None:
+    """Clean JSON lines as they come, and write each out before long.
+
+    Args:
+        source: a pipe or file, with a file descriptor.
+        cleaner: what was seen before.
+        put: where lines go: "clean", and if they are wanted "removed", "dropped" and "rejected".
+        name: what the source is called in messages.
+    """
+    for data in arriving(source):
+        result = cleaner.clean_lines(data, name)
+        for kind, file in put.items():
+            file.writelines(result.lines(kind))
+            file.flush()
+    cleaner.commit()
+
+
+def arriving(source: IO[bytes]) -> Iterator[bytes]:
+    """Whole lines of a pipe as they come, some together: no line waits longer than `DELAY`."""
+    rest = b""
+    while True:
+        lines, rest, ended = _gather(source.fileno(), rest)
+        if lines:
+            yield lines
+        if ended:
+            if rest:
+                yield rest
+            return
+
+
+def _gather(handle: int, rest: bytes) -> tuple[bytes, bytes, bool]:
+    """The next whole lines, what came behind them, and whether that is all."""
+    parts, lines, until = [rest], rest.count(b"\n"), None
+    while lines < TOGETHER:
+        wait = None if until is None else max(0.0, until - time.monotonic())
+        if not select.select([handle], [], [], wait)[0]:
+            break
+        data = os.read(handle, 1 << 16)
+        parts.append(data)
+        if not data:
+            break
+        lines += data.count(b"\n")
+        if lines and until is None:
+            until = time.monotonic() + DELAY
+    whole = b"".join(parts)
+    ended = len(parts) > 1 and not parts[-1]
+    cut = whole.rfind(b"\n") + 1
+    return whole[:cut], whole[cut:], ended
