@@ -199,10 +199,11 @@ def _told(corpus: Corpus, stories: I64, known: Known | None) -> tuple[list[str],
     if known is None:
         return corpus.ids, sizes
     names = list(corpus.ids)
+    new = np.ones(corpus.records, dtype=np.bool_)
+    new[list(known.stories)] = False
+    fresh = np.bincount(stories[new], minlength=corpus.records)
     for record, (name, before) in known.stories.items():
-        names[record] = name
-        fresh = sizes[record] - (stories[record] == record)
-        sizes[record] = before if record in known.again else before + fresh
+        names[record], sizes[record] = name, before + fresh[record]
     return names, sizes
 
 

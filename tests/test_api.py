@@ -34,8 +34,8 @@ ROWS = [
 
 def test_public_names():
     assert sorted(dedup.__all__) == [
-        "Cleaner", "Config", "ConfigError", "DedupError", "GuardError", "IndexFileError", "InputError",
-        "RecordError", "Result", "clean", "fold", "restore",
+        "Cleaner", "Config", "ConfigError", "DedupError", "GuardError", "IndexFileError",
+        "InputError", "RecordError", "Result", "clean", "fold", "restore",
     ]  # fmt: skip
     for name in dedup.__all__:
         assert getattr(dedup, name).__doc__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import mmap
 import os
 import tempfile
@@ -76,7 +77,8 @@ class Memory:
 
     def empty(self, shape: int | tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
         """An array to write to."""
-        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        items = shape if isinstance(shape, int) else math.prod(shape)
+        size = items * np.dtype(dtype).itemsize
         if size < SMALL or self._held + size <= self._budget:
             self._held += size
             return np.empty(shape, dtype=dtype)

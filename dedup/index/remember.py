@@ -43,6 +43,8 @@ def remember(
     """
     corpus, earlier = known.corpus, known.earlier
     new = [r for r in range(len(earlier), corpus.records) if r not in known.again]
+    if not new:  # the same records once more
+        return
     run = store.add_run(at, len(new))
     number = known.block.copy()
     which, spans = _blocks_of(known, new)
@@ -160,8 +162,12 @@ def _spread(
     n = corpus.n
     outlets = store.sources()
     names = [outlets[name][0] for name in corpus.sources]
-    joined = np.flatnonzero(fresh[:n] & (evidence.places > 1) & (corpus.blocks.key[:n] != 0))
-    source = corpus.source[corpus.blocks.record[joined]].astype(np.int64)
+    of = corpus.source[corpus.blocks.record]
+    abroad = of[:n] != of[representative[:n]]
+    joined = np.flatnonzero(
+        fresh[:n] & ((evidence.places > 1) | abroad) & (corpus.blocks.key[:n] != 0)
+    )
+    source = of[joined].astype(np.int64)
     code = representative[joined] * np.int64(len(names)) + source
     _, one = np.unique(code, return_index=True)
     for b, s in zip(joined[one].tolist(), source[one].tolist(), strict=True):

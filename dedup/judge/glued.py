@@ -50,6 +50,8 @@ def glued(corpus: Corpus, leader: I64, verdicts: Verdicts, common: U32) -> list[
         verdicts: what else goes; only blocks that stay are looked at.
         common: uint32; function words as token hashes.
     """
+    if corpus.records < SUPPORT:
+        return []
     blocks = corpus.blocks
     stays = (verdicts.rule == KEPT) & (blocks.key[: corpus.n] != 0) & (corpus.fixed == 0)
     # What `fold` had to fold may have its tokens elsewhere than its words.

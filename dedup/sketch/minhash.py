@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from dedup.engines.memory import Memory
@@ -12,6 +14,7 @@ from dedup.sketch import kernels
 BATCH = 8192
 
 
+@lru_cache(maxsize=4)
 def permutations(num_perm: int, seed: int) -> tuple[U32, U32]:
     """The affine32 parameters of `datasketch.MinHash(num_perm, seed)`, version 2.
 
