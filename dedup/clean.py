@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from dedup.index.seen import Known
 
 COPY_SHARE = 0.8  # records that share this much are copies of one, and count once as evidence
+WAITING = "waiting for the index"  # a stage
 STORY_SHARE = 0.4  # records that share this much tell one story
 
 Source: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any]"
@@ -108,7 +109,7 @@ def _opened(
     from dedup.index.index import Index  # noqa: PLC0415
 
     with closing(Index(path, config)) as index:
-        index.begin(None if progress is None else lambda: progress("waiting for the index", 0, 0))
+        index.begin(None if progress is None else lambda: progress(WAITING, 0, 0))
         yield index
 
 

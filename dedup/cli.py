@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from dedup import __version__
+from dedup import __version__, cli_index
 from dedup.config import Config, flag_of
 from dedup.errors import DedupError
 
 if TYPE_CHECKING:
     from dedup.result import Result
 
+WAITING = "waiting for the index"
 COMPILING = "dedup: compiling for this machine, once; later runs start at once"
 
 EXAMPLES = """\
@@ -25,6 +26,8 @@ examples:
   dedup clean dump.jsonl -o clean.jsonl          files, folders, globs, or - for standard input
   dedup clean 'scraped/*.jsonl.gz' -o clean.jsonl --keep longest
   dedup clean dump.txt -o clean.jsonl --dry-run  look before anything is written
+  dedup clean today.jsonl --index news.db -o clean.jsonl   against all that was seen before
+  scraper | dedup clean - --stream --index news.db -o - | next
   dedup restore clean.jsonl -o original.jsonl    nothing is ever lost
 """
 
@@ -78,6 +81,11 @@ def _parser() -> argparse.ArgumentParser:
         "--index", metavar="DB", help="remember what was seen, and know what earlier runs saw"
     )
     clean.add_argument(
+        "--stream",
+        action="store_true",
+        help="clean JSON lines of standard input as they come, and write each out before long",
+    )
+    clean.add_argument(
         "--explain-kept", metavar="PATH", help="write suspicious lines that stay, with the numbers"
     )
     clean.add_argument(
@@ -102,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument("--id-field", default="", metavar="NAME", help="as 'dedup clean' had it")
     restore.add_argument("-q", "--quiet", action="store_true", help="no summary")
     restore.set_defaults(run=_restore)
+    cli_index.add(commands)
     return parser
 
 
@@ -157,6 +166,8 @@ def _clean(arguments: argparse.Namespace) -> int:
     if not arguments.out and not arguments.dry_run:
         raise InputError("say where to write: -o OUT.jsonl (or look first with --dry-run)")
     config = _config(arguments)
+    if arguments.stream:
+        return _stream(arguments, config)
     begun = time.monotonic()
     quiet = arguments.quiet
     _spare_scipy()
@@ -166,7 +177,7 @@ def _clean(arguments: argparse.Namespace) -> int:
     if not quiet and not is_warm():
         print(COMPILING, file=sys.stderr, flush=True)
     warm_up()
-    with _Bar(shown=not quiet and sys.stderr.isatty()) as bar:
+    with _Bar(quiet) as bar:
         files = dict.fromkeys(("removed", "stats", "explain_kept"))
         if not arguments.dry_run:
             files = {name: getattr(arguments, name) for name in files}
@@ -177,12 +188,34 @@ def _clean(arguments: argparse.Namespace) -> int:
             index=arguments.index,
             discard=arguments.dry_run,
             config=config,
-            progress=bar.tell if bar.shown else None,
+            progress=bar.tell,
         )
     if not quiet:
         seconds = time.monotonic() - begun
         print(summary.summary(result.counts, result.fields, result.paths, seconds), file=sys.stderr)
         _say_more(arguments, result)
+    return 0
+
+
+def _stream(arguments: argparse.Namespace, config: Config) -> int:
+    from dedup.errors import InputError  # noqa: PLC0415
+
+    if arguments.inputs != ["-"] or arguments.out != "-" or arguments.dry_run:
+        raise InputError("--stream cleans standard input to standard output: dedup clean - -o -")
+    if arguments.stats or arguments.explain_kept:
+        raise InputError("--stream writes no --stats and no --explain-kept; they need a whole run")
+    begun = time.monotonic()
+    _spare_scipy()
+    from dedup.clean import warm_up  # noqa: PLC0415
+    from dedup.report import summary  # noqa: PLC0415
+    from dedup.stream import Cleaner, clean_stream  # noqa: PLC0415
+
+    warm_up()
+    with Cleaner(arguments.index, config) as cleaner:
+        clean_stream(sys.stdin.buffer, cleaner, sys.stdout.buffer, arguments.removed)
+    if not arguments.quiet:
+        seconds = time.monotonic() - begun
+        print(summary.summary(cleaner.counts, {}, {}, seconds), file=sys.stderr)
     return 0
 
 
@@ -227,10 +260,11 @@ def _restore(arguments: argparse.Namespace) -> int:
 
 
 class _Bar:
-    """A progress bar that follows the stages; nothing when it is not shown."""
+    """A progress bar that follows the stages, where there is a terminal."""
 
-    def __init__(self, shown: bool) -> None:
-        self.shown = shown
+    def __init__(self, quiet: bool) -> None:
+        self.shown = not quiet and sys.stderr.isatty()
+        self._quiet = quiet
         self._bar: Any = None
         self._stage = ""
 
@@ -239,6 +273,10 @@ class _Bar:
 
     def tell(self, stage: str, done: int, total: int) -> None:
         """A stage has come so far."""
+        if stage == WAITING and not self._quiet:
+            print("dedup: another run is writing to the index; waiting for it", file=sys.stderr)
+        if stage == WAITING or not self.shown:
+            return
         if stage != self._stage:
             from tqdm import tqdm  # noqa: PLC0415
 

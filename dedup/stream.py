@@ -8,15 +8,18 @@ import select
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 from dedup.clean import Sink, run
 from dedup.config import Config
 from dedup.engines.memory import Memory
-from dedup.errors import ConfigError
+from dedup.errors import ConfigError, InputError
 from dedup.formats.inputs import Inputs, as_lines, piece
+from dedup.formats.outputs import beside
 from dedup.index.index import Index
 from dedup.records import Counts
 from dedup.result import Result
@@ -86,20 +89,21 @@ class Cleaner:
         """Clean some JSON lines; `name` is what they are called in messages."""
         config = replace(self.config, on_error="fail") if strict else self.config
         with self._lock:
+            # What was handed out before is committed now: nothing is known that nobody was given.
+            if self._begun and time.monotonic() > self._begun + COMMIT:
+                self._commit()
             inputs = Inputs([piece(name, data, self._taken)], config)
             self._taken += data.count(b"\n")
             if not self._begun:
                 self._index.begin()
                 self._begun = time.monotonic()
+            self._index.mark()
             try:
                 result = run(inputs, Sink(), config, Memory(config.memory_limit()), None,
                              self._index)  # fmt: skip
             except BaseException:
-                self._index.rollback()
-                self._begun = 0.0
+                self._index.back()
                 raise
-            if time.monotonic() > self._begun + COMMIT:
-                self._commit()
         self.counts.add(result.counts)
         return result
 
@@ -138,22 +142,37 @@ class Cleaner:
 
 
 def clean_stream(
-    source: IO[bytes], cleaner: Cleaner, put: Mapping[str, IO[bytes]], name: str = "stdin"
+    source: IO[bytes], cleaner: Cleaner, out: IO[bytes], removed: str | None = None
 ) -> None:
     """Clean JSON lines as they come, and write each out before long.
+
+    Removals, and beside them records with nothing left and lines that are no records, are appended
+    to files as they are found.
 
     Args:
         source: a pipe or file, with a file descriptor.
         cleaner: what was seen before.
-        put: where lines go: "clean", and if they are wanted "removed", "dropped" and "rejected".
-        name: what the source is called in messages.
+        out: where cleaned records go; flushed before what was seen is committed.
+        removed: path of the removals.
+
+    Raises:
+        InputError: a file cannot be written.
     """
-    for data in arriving(source):
-        result = cleaner.clean_lines(data, name)
-        for kind, file in put.items():
-            file.writelines(result.lines(kind))
-            file.flush()
-    cleaner.commit()
+    paths = {name: path for name, path in beside(removed).items() if removed}
+    with ExitStack() as stack:
+        files = {name: stack.enter_context(_appended(path)) for name, path in paths.items()}
+        for data in arriving(source):
+            result = cleaner.clean_lines(data, "stdin")
+            for name, file in (("clean", out), *files.items()):
+                file.writelines(result.lines(name))
+                file.flush()
+
+
+def _appended(path: Path) -> IO[bytes]:
+    try:
+        return path.open("ab")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
 
 
 def arriving(source: IO[bytes]) -> Iterator[bytes]:

@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dedup.engines.memory import Memory
+from dedup.index import kernels as index_kernels
+from dedup.index.table import Table
 from dedup.match import kernels as match_kernels
 from dedup.match.passages import Scratch
 from dedup.match.verify import shingle_sets
@@ -45,7 +47,7 @@ def of_record(blocks: Blocks, record: int) -> Blocks:
 
 
 def public_kernels() -> set[str]:
-    modules = (utf8, text_kernels, sketch_kernels, match_kernels)
+    modules = (utf8, text_kernels, sketch_kernels, match_kernels, index_kernels)
     return {
         f"{module.__name__}.{name}"
         for module in modules
@@ -450,6 +452,25 @@ def test_shared_runs(rows, data):
     got = list(zip(*(part[:n].tolist() for part in (first, other, count)), strict=True))
     plain = (record.tolist(), block.tolist(), partner, usable.tolist())
     assert got == twins.shared_runs(sentences, *plain, 2, 0.5, 2, 6)
+
+
+rows_of_bands = st.lists(st.lists(st.integers(0, 3), min_size=3, max_size=3), max_size=12)
+
+
+@quick
+@given(rows_of_bands, rows_of_bands, st.integers(1, 4), st.integers(0, 12))
+def test_insert_and_probe(known, asked, cap, half):
+    table = Table(3)
+    values, queries = (np.array(x, dtype=np.uint32).reshape(-1, 3) for x in (known, asked))
+    for part in (slice(0, half), slice(half, None)):
+        table.add(np.arange(len(known), dtype=np.int64)[part] + 100, values[part])
+    query, block = table.candidates(queries, cap)
+    got = [set() for _ in asked]
+    for q, b in zip(query.tolist(), block.tolist(), strict=True):
+        got[q].add(b - 100)
+    for mine, expected in zip(got, twins.probe(known, asked), strict=True):
+        assert mine <= expected
+        assert len(mine) == min(cap, len(expected))
 
 
 @quick

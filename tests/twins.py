@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 import regex
 
+from dedup.index import kernels as index_kernels
 from dedup.match import kernels as match_kernels
 from dedup.sketch import kernels as sketch_kernels
 from dedup.text import arabic, utf8
@@ -365,6 +366,17 @@ def shared_runs(
     return found
 
 
+def probe(known: Sequence[Sequence[int]], asked: Sequence[Sequence[int]]) -> list[set[int]]:
+    return [
+        {
+            row
+            for row, values in enumerate(known)
+            if any(a == b != 0 for a, b in zip(query, values, strict=True))
+        }
+        for query in asked
+    ]
+
+
 # Every public kernel and its twin; test_kernels.py fails when one is missing.
 TWINS = {
     utf8.is_utf8: is_utf8,
@@ -392,6 +404,8 @@ TWINS = {
     match_kernels.lead: lead,
     match_kernels.gap_pairs: gap_pairs,
     match_kernels.shared_runs: shared_runs,
+    index_kernels.insert: probe,
+    index_kernels.probe: probe,
 }
 
 

@@ -44,12 +44,12 @@ class Outputs:
         self._to_stdout = out == "-"
         if out and not self._to_stdout:
             self.paths["clean"] = Path(out)
-        beside = Path(removed) if removed else None
-        if beside is None and "clean" in self.paths:
-            beside = sibling(self.paths["clean"], "removed")
-        if beside is not None:
-            stem = self.paths.get("clean", beside)
-            self.paths["removed"] = beside
+        named = Path(removed) if removed else None
+        if named is None and "clean" in self.paths:
+            named = sibling(self.paths["clean"], "removed")
+        if named is not None:
+            stem = self.paths.get("clean", named)
+            self.paths["removed"] = named
             self.paths["dropped"] = sibling(stem, "dropped")
             self.paths["rejected"] = sibling(stem, "rejected")
         if stats:
@@ -188,3 +188,8 @@ def sibling(path: Path, what: str) -> Path:
     """OUT.jsonl -> OUT.<what>.jsonl."""
     stem = path.name.removesuffix(".jsonl")
     return path.with_name(f"{stem}.{what}.jsonl")
+
+
+def beside(removed: str | None) -> dict[str, Path]:
+    """Where removals go, and what is set aside, when there is no file of cleaned records."""
+    return {k: path for k, path in Outputs(None, removed).paths.items() if k != "clean"}

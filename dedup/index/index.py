@@ -68,6 +68,15 @@ class Index:
         """Make the run part of the index."""
         self._store.commit()
 
+    def mark(self) -> None:
+        """Note how far the run has come."""
+        self._store.mark()
+
+    def back(self) -> None:
+        """Forget what was remembered since `mark`."""
+        self._store.back()
+        self._seen = Seen(self._store, self._config)
+
     def rollback(self) -> None:
         """Forget the run."""
         self._store.rollback()

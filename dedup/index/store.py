@@ -231,6 +231,14 @@ class Store:
         with self._telling():
             self._db.execute("COMMIT")
 
+    def mark(self) -> None:
+        """Note how far a run has come, for `back`."""
+        self._db.execute("SAVEPOINT mark")
+
+    def back(self) -> None:
+        """Forget what was written since `mark`."""
+        self._db.execute("ROLLBACK TO mark")
+
     def rollback(self) -> None:
         """Forget what was written since `begin`."""
         if self._db.in_transaction:
@@ -296,6 +304,33 @@ class Store:
             "INSERT OR IGNORE INTO residue VALUES (?, ?)", ((block, run) for block in blocks)
         )
 
+    def replace_segment(self, segment: Segment) -> None:
+        """Put a segment in the place of the one that begins with the same block."""
+        self._db.execute("DELETE FROM segment WHERE first = ?", (segment.first,))
+        self.add_segment(segment)
+
+    def forget_before(self, at: float) -> int:
+        """Forget counts and records of runs before a time, but for records that blocks seen again
+        since then stand in; returns how many records went.
+        """
+        old = "(SELECT run FROM run WHERE at < ?)"
+        self._db.execute(f"DELETE FROM spread WHERE run IN {old}", (at,))
+        self._db.execute(
+            f"DELETE FROM residue WHERE block NOT IN (SELECT block FROM spread) AND run IN {old}",
+            (at,),
+        )
+        gone = self._db.execute(
+            f"DELETE FROM record WHERE run IN {old} AND NOT EXISTS (SELECT 1 FROM spread WHERE "
+            "block >= first AND block < first + texts + titles + abstracts)",
+            (at,),
+        ).rowcount
+        self._db.execute("DELETE FROM retold WHERE leader NOT IN (SELECT leader FROM record)")
+        self._db.execute(
+            "UPDATE source SET records = (SELECT count(*) FROM record WHERE "
+            "record.source = source.source)"
+        )
+        return int(gone)
+
     def merge_small(self) -> None:
         """Make one segment of small ones that stand together, so that there are never many."""
         sizes = list(self._db.execute("SELECT first, blocks FROM segment ORDER BY first"))
@@ -310,6 +345,12 @@ class Store:
         parts = [self.segment(first) for first in reversed(tail)]
         self._db.execute("DELETE FROM segment WHERE first >= ?", (tail[-1],))
         self.add_segment(merged(parts))
+
+    def vacuum(self) -> None:
+        """Give the room of what was forgotten back to the disk."""
+        with self._telling():
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     # -- reading -----------------------------------------------------------------------------
 
@@ -380,6 +421,38 @@ class Store:
     def residue(self, blocks: Sequence[int]) -> set[int]:
         """Those among some blocks that were found to be residue after they had stayed."""
         return {row[0] for row in self._among("SELECT block FROM residue WHERE block", blocks)}
+
+    def all_records(self) -> Iterator[Earlier]:
+        """Every record, in order."""
+        for row in self._db.execute(f"SELECT {_EARLIER} FROM record ORDER BY record"):
+            yield Earlier(*row)
+
+    def runs(self) -> list[tuple[int, float, int]]:
+        """(run, time in seconds since 1970, new records) of every run."""
+        return self._db.execute("SELECT run, at, records FROM run ORDER BY run").fetchall()
+
+    def all_spread(self) -> Iterator[tuple[Any, ...]]:
+        """(block, source, run, stories, places, head, tail, echo) of all that stands in several."""
+        yield from self._db.execute("SELECT * FROM spread ORDER BY block, source")
+
+    def all_residue(self) -> list[tuple[int, int]]:
+        """(block, run) of blocks that stayed once and were found to be residue in that run."""
+        return self._db.execute("SELECT block, run FROM residue ORDER BY block").fetchall()
+
+    def all_retold(self) -> list[tuple[int, int]]:
+        """(leading record, records that retell its story)."""
+        return self._db.execute("SELECT leader, records FROM retold ORDER BY leader").fetchall()
+
+    def contents(self) -> list[int]:
+        """The hash of each record's content, in order."""
+        found = self._db.execute("SELECT content FROM record ORDER BY record")
+        return [content for (content,) in found]
+
+    def complaints(self) -> list[str]:
+        """What SQLite itself finds wrong with the file."""
+        with self._telling():
+            found = [row[0] for row in self._db.execute("PRAGMA integrity_check")]
+        return [] if found == ["ok"] else found
 
     def retold(self, leaders: Sequence[int]) -> dict[int, int]:
         """Leading record -> how many records retell its story."""

@@ -1,0 +1,201 @@
+"""Streaming: each record out before long, in order, and what was seen survives accidents."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from test_index import SENTENCES, contents, removed, seeds
+
+import dedup
+
+
+def stream(folder, *flags):
+    return subprocess.Popen(
+        [sys.executable, "-m", "dedup", "clean", "-", "--stream", "-o", "-", *flags],
+        cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def line(row):
+    return json.dumps(row, ensure_ascii=False).encode() + b"\n"
+
+
+def read_line(process, seconds=120):
+    assert select.select([process.stdout], [], [], seconds)[0], "nothing came"
+    return json.loads(process.stdout.readline())
+
+
+def test_each_record_comes_out_before_the_next_goes_in(tmp_path):
+    process = stream(tmp_path, "--index", "news.db")
+    for n, text in enumerate(SENTENCES[:4]):
+        process.stdin.write(line({"id": str(n), "text": text}))
+        process.stdin.flush()
+        row = read_line(process)
+        assert (row["id"], row["text"]) == (str(n), text)
+    process.stdin.close()
+    assert process.wait(60) == 0
+    assert len(contents(tmp_path / "news.db")["record"]) == 4
+
+
+def test_a_stream_says_what_a_cleaner_says(tmp_path):
+    rows = seeds()
+    process = stream(tmp_path, "--removed", "removed.jsonl", "-q")
+    out, _ = process.communicate(b"".join(map(line, rows)) + b"{broken\n", timeout=120)
+    with dedup.Cleaner() as clean:
+        result = clean.clean(rows)
+    assert [json.loads(x) for x in out.splitlines()] == list(result)
+    found = [json.loads(x) for x in (tmp_path / "removed.jsonl").open()]
+    assert removed(found).keys() == removed(result.removals).keys()
+    (rejected,) = (tmp_path / "removed.rejected.jsonl").read_text().splitlines()
+    assert json.loads(rejected)["line"] == len(rows) + 1
+    dropped = (tmp_path / "removed.dropped.jsonl").read_text().splitlines()
+    assert len(dropped) == result.counts.dropped
+
+
+def test_lines_are_counted_from_the_stream_s_beginning(tmp_path):
+    process = stream(tmp_path)
+    for n, text in enumerate(SENTENCES[:3], 1):
+        process.stdin.write(line({"text": text}))
+        process.stdin.flush()
+        assert read_line(process)["dedup"]["story"] == f"stdin:{n}"
+    process.communicate()
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path):
+    process = stream(tmp_path, "--index", "news.db")
+    process.stdin.write(line({"id": "a", "text": SENTENCES[0]}))
+    process.stdin.flush()
+    read_line(process)
+    process.stdout.close()
+    process.stdin.write(line({"id": "b", "text": SENTENCES[1]}))
+    process.stdin.close()
+    assert process.wait(60) == 0
+    assert b"Traceback" not in process.stderr.read()
+    assert contents(tmp_path / "news.db")["record"][0][2] == "a"
+
+
+def test_a_request_to_end_keeps_what_was_handed_out(tmp_path):
+    process = stream(tmp_path, "--index", "news.db")
+    for n, text in enumerate(SENTENCES):
+        process.stdin.write(line({"id": str(n), "text": text}))
+        process.stdin.flush()
+        read_line(process)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 130
+    assert len(contents(tmp_path / "news.db")["record"]) == len(SENTENCES)
+
+
+def test_killed_it_goes_on_where_it_was(tmp_path):
+    process = stream(tmp_path, "--index", "news.db")
+    for n, text in enumerate(SENTENCES):
+        process.stdin.write(line({"id": str(n), "text": text}))
+        process.stdin.flush()
+        read_line(process)
+        time.sleep(0.3)
+    process.kill()
+    process.wait(60)
+    known = len(contents(tmp_path / "news.db")["record"])
+    assert 0 < known <= len(SENTENCES)  # of the last second nothing may be known
+    process = stream(tmp_path, "--index", "news.db")
+    out, _ = process.communicate(
+        b"".join(line({"id": f"again {n}", "text": t}) for n, t in enumerate(SENTENCES)), 120
+    )
+    assert len(out.splitlines()) == len(SENTENCES) - known
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["in.jsonl", "--stream", "-o", "-"],
+         "--stream cleans standard input to standard output: dedup clean - -o -"),
+        (["-", "--stream", "-o", "out.jsonl"],
+         "--stream cleans standard input to standard output: dedup clean - -o -"),
+        (["-", "--stream", "-o", "-", "--stats", "s.json"],
+         "--stream writes no --stats and no --explain-kept; they need a whole run"),
+        (["-", "--stream", "-o", "-", "--removed", "no/such/folder.jsonl"],
+         "no/such/folder.jsonl: No such file or directory"),
+    ],
+)  # fmt: skip
+def test_what_a_stream_cannot_do_is_told(tmp_path, flags, said):
+    done = subprocess.run(
+        [sys.executable, "-m", "dedup", "clean", *flags],
+        cwd=tmp_path, input=b"", capture_output=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.decode().splitlines()[-1] == f"dedup: {said}"
+
+
+def index(folder, *words):
+    done = subprocess.run(
+        [sys.executable, "-m", "dedup", "index", *words],
+        cwd=folder, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_commands_that_look_after_an_index(tmp_path):
+    rows = seeds()
+    dedup.clean(rows[:24], index=tmp_path / "a.db")
+    dedup.clean(rows[24:], index=tmp_path / "b.db")
+    code, out, _ = index(tmp_path, "info", "a.db")
+    assert code == 0
+    assert "holds    24 records" in out
+    code, out, _ = index(tmp_path, "export", "b.db")
+    assert [json.loads(x)["id"] for x in out.splitlines()] == [row["id"] for row in rows[24:]]
+    assert index(tmp_path, "merge", "a.db", "b.db") == (0, "", "added 24 records\n")
+    assert index(tmp_path, "check", "a.db") == (0, "a.db: no damage found\n", "")
+    known = dedup.clean(
+        [{**row, "id": f"again {row['id']}"} for row in rows], index=tmp_path / "a.db"
+    )
+    assert known.counts.retold >= 0.9 * len(rows)
+
+
+def test_what_is_old_is_forgotten_and_what_is_seen_again_stays(tmp_path):
+    from dedup.index.care import check, prune  # noqa: PLC0415
+    from dedup.index.store import Store  # noqa: PLC0415
+
+    path = tmp_path / "news.db"
+    call = "نشرة الرواق على بريدك كل صباح"
+    rows = [
+        {"id": str(n), "source": "s", "text": f"{text}\n{call}"} for n, text in enumerate(SENTENCES)
+    ]
+    dedup.clean(rows[:6], index=path)
+    later = time.time() + 1000
+    store = Store(path, None)
+    with store.writing():
+        store.add_run(later, 0)
+    store.close()
+    dedup.clean(rows[6:], index=path)
+    store = Store(path, None)
+    size = os.path.getsize(path)
+    assert prune(store, 10, now=later) > 0
+    assert check(store) == []
+    assert os.path.getsize(path) <= size
+    store.close()
+    # What was forgotten is new again; nothing is broken.
+    again = dedup.clean([{"id": "x", "source": "t", "text": SENTENCES[1]}], index=path)
+    assert [row["text"] for row in again] == [SENTENCES[1]]
+
+
+def test_damage_is_told(tmp_path):
+    dedup.clean(seeds()[:9], index=tmp_path / "a.db")
+    import sqlite3  # noqa: PLC0415
+
+    with sqlite3.connect(tmp_path / "a.db") as database:
+        database.execute("DELETE FROM segment")
+    code, out, _ = index(tmp_path, "check", "a.db")
+    assert code == 1
+    assert "holds blocks that are not there" in out
+    assert index(tmp_path, "info", "none.db")[2] == (
+        "dedup: none.db: no such index; 'dedup clean --index' makes one\n"
+    )
+    assert index(tmp_path, "prune", "a.db", "--older-than", "soon")[2] == (
+        "dedup: --older-than: 'soon' is no age; try 90d, 12h or 8w\n"
+    )
