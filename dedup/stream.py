@@ -104,6 +104,8 @@ class Cleaner:
             except BaseException:
                 self._index.back()
                 raise
+            if self._index.shared:  # others wait
+                self._commit()
         self.counts.add(result.counts)
         return result
 

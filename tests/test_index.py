@@ -225,8 +225,9 @@ def test_killed_at_any_moment_the_next_run_completes_it(tmp_path):
     takes = time.monotonic() - begun
     complete = contents(whole / "news.db")
     rng = random.Random(11)
-    killed = 0
-    for attempt in range(60):
+    killed = attempt = 0
+    while killed < 50 and attempt < 500:
+        attempt += 1
         folder = days_of(tmp_path / f"killed{attempt}", days)
         child = os.fork()
         if child == 0:
@@ -238,6 +239,7 @@ def test_killed_at_any_moment_the_next_run_completes_it(tmp_path):
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         killed += os.WIFSIGNALED(status)
+        takes *= 1.0 if os.WIFSIGNALED(status) else 0.8  # it was done before: be quicker
         assert not list(folder.glob("out*.jsonl")) or (folder / "news.db").exists()
         run_days(folder, days)
         for path in sorted(whole.glob("out*.jsonl")):

@@ -37,7 +37,7 @@ INSIDE = {
     "dedup.match": "kernels verify groups order passages stories sentences",
     "dedup.judge": "evidence verdicts kept credits related glued judge",
     "dedup.formats": "row jsonl text outputs inputs cleaned write",
-    "dedup.index": "store kernels table seen remember index care",
+    "dedup.index": "store shared kernels table seen remember index care",
     "dedup.report": "summary",
 }
 

@@ -168,7 +168,7 @@ def merge(store: Store, other: Store) -> int:
         block, record = store.next_block(), store.next_record()
         run = {number: store.add_run(at, records) for number, at, records in other.runs()}
         outlets = other.sources()
-        store.add_sources((name, records) for name, (_, records) in outlets.items())
+        store.write("source", ((name, records) for name, (_, records) in outlets.items()))
         here = store.sources()
         source = {number: here[name][0] for name, (number, _) in outlets.items()}
         rows = [
@@ -176,16 +176,14 @@ def merge(store: Store, other: Store) -> int:
              r.texts, r.titles, r.abstracts, r.leader + record)
             for r, content in zip(other.all_records(), other.contents(), strict=True)
         ]  # fmt: skip
-        store.add_records(rows)
+        store.write("record", rows)
         for first in other.segments():
             segment = other.segment(first)
             store.add_segment(segment._replace(first=first + block))
-        store.set_spread(
-            (row[0] + block, source[row[1]], run[row[2]], *row[3:]) for row in other.all_spread()
-        )
-        store.add_retold((leader + record, n) for leader, n in other.all_retold())
-        for b, number in other.all_residue():
-            store.add_residue([b + block], run[number])
+        spread = other.all_spread()
+        store.write("spread", ((b + block, source[s], run[r], *sums) for b, s, r, *sums in spread))
+        store.write("retold", ((leader + record, n) for leader, n in other.all_retold()))
+        store.write("residue", ((b + block, run[r]) for b, r in other.all_residue()))
         store.merge_small()
     return len(rows)
 

@@ -11,6 +11,7 @@ from dedup.config import Config
 from dedup.engines.memory import Memory
 from dedup.index.remember import remember
 from dedup.index.seen import Known, Seen
+from dedup.index.shared import SharedStore, is_shared
 from dedup.index.store import Store
 from dedup.judge.evidence import Evidence
 from dedup.match.groups import Groups
@@ -28,7 +29,8 @@ class Index:
     reads is not disturbed, and nothing of the run is in the file. Close it to forget the run.
 
     Args:
-        path: the file; made if it is not there.
+        path: the file; made if it is not there. Or the address of a Redis server:
+            "redis://HOST:PORT/DB?basename=NAME".
         config: whose fingerprint the file must have.
 
     Raises:
@@ -37,7 +39,9 @@ class Index:
 
     def __init__(self, path: str | os.PathLike[str], config: Config) -> None:
         self._config = config
-        self._store = Store(path, config)
+        name = os.fspath(path)
+        self.shared = is_shared(name)
+        self._store = SharedStore(name, config) if self.shared else Store(name, config)
         self._seen = Seen(self._store, config)
 
     def begin(self, waiting: Waiting | None = None) -> None:

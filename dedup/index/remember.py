@@ -10,7 +10,7 @@ import numpy as np
 from dedup.config import Config
 from dedup.engines.memory import Memory
 from dedup.index.seen import Known
-from dedup.index.store import ACTIVE, HEAD, RESIDUE, TAIL, Segment, Store
+from dedup.index.store import ABSTRACT, ACTIVE, HEAD, RESIDUE, TAIL, TITLE, Segment, Store
 from dedup.index.table import hashes
 from dedup.judge.evidence import Evidence
 from dedup.match.groups import Groups
@@ -57,8 +57,9 @@ def remember(
     stands &= corpus.blocks.key != 0
     if which.size:
         _add_segment(store, known, which, stands, evidence, residue, config, memory)
-    store.set_spread(_spread(store, known, number, representative, fresh, evidence, run))
-    store.add_residue(_late(known, number, representative, fresh, residue), run)
+    store.write("spread", _spread(store, known, number, representative, fresh, evidence, run))
+    late = _late(known, number, representative, fresh, residue)
+    store.write("residue", ((block, run) for block in late))
     store.merge_small()
 
 
@@ -89,7 +90,8 @@ def _add_records(
 ) -> None:
     corpus, earlier = known.corpus, known.earlier
     counts = np.bincount(corpus.source[new], minlength=len(corpus.sources)).tolist()
-    store.add_sources((s, n) for s, n in zip(corpus.sources, counts, strict=True) if n)
+    seen = ((s, n) for s, n in zip(corpus.sources, counts, strict=True) if n)
+    store.write("source", seen)
     outlets = store.sources()
     number = dict(zip(new, range(store.next_record(), 1 << 62), strict=False))
     number |= {r: record.record for r, record in enumerate(earlier)}
@@ -108,8 +110,8 @@ def _add_records(
         content = known.content[r - len(earlier)]
         rows.append((number[r], run, corpus.ids[r], source, content, first, *spans[r], leader))
         first += sum(spans[r])
-    store.add_records(rows)
-    store.add_retold(retold.items())
+    store.write("record", rows)
+    store.write("retold", retold.items())
 
 
 def _add_segment(
@@ -128,6 +130,8 @@ def _add_segment(
     flags = np.where(active, ACTIVE, 0).astype(np.uint8)
     for bit, column in ((RESIDUE, residue), (HEAD, evidence.at_head), (TAIL, evidence.at_tail)):
         flags[text] |= np.where(column[which[text]], bit, 0).astype(np.uint8)
+    titles = which[~text] < n + known.corpus.titles
+    flags[~text] |= np.where(titles, TITLE, ABSTRACT).astype(np.uint8)
     length = np.where(active, blocks.length()[which], 0)
     pointer = np.append(0, np.cumsum(length))
     shift = np.repeat(blocks.pointer[which] - pointer[:-1], length)

@@ -14,7 +14,16 @@ import numpy as np
 
 from dedup.config import Config
 from dedup.engines.memory import Memory
-from dedup.index.store import ACTIVE, HEAD, RESIDUE, TAIL, Earlier, Segment, Store, merged
+from dedup.index.store import (
+    ACTIVE,
+    HEAD,
+    RESIDUE,
+    TAIL,
+    Earlier,
+    Segment,
+    Store,
+    merged,
+)
 from dedup.index.table import Table, hashes
 from dedup.judge.evidence import Prior
 from dedup.match import kernels
@@ -99,10 +108,9 @@ class Seen:
             for r in range(corpus.records)
             if (content[r], corpus.ids[r]) in same
         }
-        found = self._matches(corpus, memory)
-        at = np.searchsorted(self._firsts, found, side="right") - 1
-        mine = {record.record for record in again.values()}
-        wanted = [n for n in np.unique(self._numbers[at]).tolist() if n not in mine]
+        mine = np.array([record.record for record in again.values()], dtype=np.int64)
+        found = self._matches(corpus, mine, memory)
+        wanted = np.unique(self._record_of(found)).tolist()
         by_number = store.records(wanted)
         earlier = [by_number[n] for n in wanted]
         joined, block = self._joined(corpus, earlier)
@@ -122,8 +130,18 @@ class Seen:
             r: (ids[record.leader], 1 + retold.get(record.leader, 0)) for r, record in seen.items()
         }
 
-    def _matches(self, corpus: Corpus, memory: Memory) -> I64:
-        """Numbers of earlier blocks that say what new ones say, verified, each once."""
+    def _record_of(self, blocks: I64) -> I64:
+        """The numbers of the records that hold some blocks."""
+        return self._numbers[np.searchsorted(self._firsts, blocks, side="right") - 1]
+
+    def _matches(self, corpus: Corpus, but: I64, memory: Memory) -> I64:
+        """Numbers of earlier blocks that say what new ones say, verified, each once.
+
+        Args:
+            corpus: new records.
+            but: numbers of earlier records that are not looked at.
+            memory: where large arrays lie.
+        """
         config, blocks = self._config, corpus.blocks
         distinct = first_equal(blocks.key)
         which = np.flatnonzero(
@@ -132,6 +150,8 @@ class Seen:
         if not len(self._table) or not which.size:
             return np.zeros(0, dtype=np.int64)
         query, block = self._table.candidates(hashes(blocks, which, config, memory), CANDIDATES)
+        others = ~np.isin(self._record_of(block), but)
+        query, block = query[others], block[others]
         old, place = np.unique(block, return_inverse=True)
         held = self._take(old)
         equal = blocks.key[which[query]] == held.key[place]

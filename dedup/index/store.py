@@ -51,8 +51,21 @@ CREATE TABLE residue (block INTEGER PRIMARY KEY, run INTEGER NOT NULL);
 CREATE TABLE retold (leader INTEGER PRIMARY KEY, records INTEGER NOT NULL);
 """
 
+# All that a run writes, by name: what a fleet's members tell each other.
+WRITES = {
+    "run": "INSERT INTO run VALUES (?, ?, ?)",
+    "record": "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "source": "INSERT INTO source (name, records) VALUES (?, ?) "
+    "ON CONFLICT (name) DO UPDATE SET records = records + excluded.records",
+    "segment": "INSERT INTO segment VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "spread": "INSERT OR REPLACE INTO spread VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    "retold": "INSERT INTO retold VALUES (?, ?) "
+    "ON CONFLICT (leader) DO UPDATE SET records = records + excluded.records",
+    "residue": "INSERT OR IGNORE INTO residue VALUES (?, ?)",
+}
+
 # What a block is, one bit each (`Segment.flags`).
-ACTIVE, RESIDUE, HEAD, TAIL = 1, 2, 4, 8
+ACTIVE, RESIDUE, HEAD, TAIL, TITLE, ABSTRACT = 1, 2, 4, 8, 16, 32
 
 
 class Segment(NamedTuple):
@@ -164,9 +177,10 @@ class Store:
         if not found and not self._row("SELECT count(*) FROM sqlite_master")[0]:
             if config is None:
                 raise IndexFileError(f"{self.path}: an empty file, not an index")
-            with self.writing():
-                if not self._row("SELECT count(*) FROM sqlite_master")[0]:
-                    self._create(config)
+            Store.begin(self)
+            if not self._row("SELECT count(*) FROM sqlite_master")[0]:
+                self._create(config)
+            Store.commit(self)
         elif found != APPLICATION:
             raise IndexFileError(f"{self.path}: a database, but not an index of this program")
         known = self.meta()
@@ -255,59 +269,24 @@ class Store:
             raise
         self.commit()
 
+    def write(self, name: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Write rows by one of `WRITES`."""
+        self._db.executemany(WRITES[name], rows)
+
     def add_run(self, at: float, records: int) -> int:
         """Note a run at a time (seconds since 1970); returns its number."""
-        cursor = self._db.execute("INSERT INTO run (at, records) VALUES (?, ?)", (at, records))
-        return int(cursor.lastrowid or 0)
-
-    def add_records(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Add (record, run, id, source, content, first, texts, titles, abstracts, leader)."""
-        self._db.executemany(f"INSERT INTO record VALUES ({', '.join('?' * 10)})", rows)
-
-    def add_sources(self, names: Iterable[tuple[str, int]]) -> None:
-        """Count (outlet, records) more."""
-        self._db.executemany(
-            "INSERT INTO source (name, records) VALUES (?, ?) "
-            "ON CONFLICT (name) DO UPDATE SET records = records + excluded.records",
-            names,
-        )
+        run = int(self._row("SELECT coalesce(max(run), 0) + 1 FROM run")[0])
+        self.write("run", [(run, at, records)])
+        return run
 
     def add_segment(self, segment: Segment) -> None:
         """Append blocks."""
-        columns = segment._asdict()
-        columns["length"] = np.diff(segment.pointer)
-        data = [
-            zlib.compress(columns[name].astype(dtype).tobytes(), 1)
-            for name, dtype in _COLUMNS.items()
-        ]
-        self._db.execute(
-            f"INSERT INTO segment (first, blocks, {', '.join(_COLUMNS)}) "
-            f"VALUES (?, ?, {', '.join('?' * len(_COLUMNS))})",
-            (segment.first, segment.key.size, *data),
-        )
-
-    def set_spread(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Set (block, source, run, stories, places, head, tail, echo), whatever was there."""
-        self._db.executemany(f"INSERT OR REPLACE INTO spread VALUES ({', '.join('?' * 8)})", rows)
-
-    def add_retold(self, rows: Iterable[tuple[int, int]]) -> None:
-        """Count (leading record, records that retell its story) more."""
-        self._db.executemany(
-            "INSERT INTO retold VALUES (?, ?) "
-            "ON CONFLICT (leader) DO UPDATE SET records = records + excluded.records",
-            rows,
-        )
-
-    def add_residue(self, blocks: Iterable[int], run: int) -> None:
-        """Note that blocks which once stayed were found to be page residue."""
-        self._db.executemany(
-            "INSERT OR IGNORE INTO residue VALUES (?, ?)", ((block, run) for block in blocks)
-        )
+        self.write("segment", [_row_of(segment)])
 
     def replace_segment(self, segment: Segment) -> None:
         """Put a segment in the place of the one that begins with the same block."""
         self._db.execute("DELETE FROM segment WHERE first = ?", (segment.first,))
-        self.add_segment(segment)
+        self._db.execute(WRITES["segment"], _row_of(segment))
 
     def forget_before(self, at: float) -> int:
         """Forget counts and records of runs before a time, but for records that blocks seen again
@@ -344,7 +323,7 @@ class Store:
             return
         parts = [self.segment(first) for first in reversed(tail)]
         self._db.execute("DELETE FROM segment WHERE first >= ?", (tail[-1],))
-        self.add_segment(merged(parts))
+        self._db.execute(WRITES["segment"], _row_of(merged(parts)))
 
     def vacuum(self) -> None:
         """Give the room of what was forgotten back to the disk."""
@@ -463,6 +442,15 @@ class Store:
         for at in range(0, len(values), TOGETHER):
             part = values[at : at + TOGETHER]
             yield from self._db.execute(f"{sql} IN ({', '.join('?' * len(part))})", part)
+
+
+def _row_of(segment: Segment) -> tuple[Any, ...]:
+    columns = segment._asdict()
+    columns["length"] = np.diff(segment.pointer)
+    data = (
+        zlib.compress(columns[name].astype(dtype).tobytes(), 1) for name, dtype in _COLUMNS.items()
+    )
+    return (segment.first, int(segment.key.size), *data)
 
 
 def merged(parts: Sequence[Segment]) -> Segment:
