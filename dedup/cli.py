@@ -28,6 +28,7 @@ examples:
   dedup clean dump.txt -o clean.jsonl --dry-run  look before anything is written
   dedup clean today.jsonl --index news.db -o clean.jsonl   against all that was seen before
   scraper | dedup clean - --stream --index news.db -o - | next
+  dedup explain clean.jsonl ID                   why is this paragraph gone?
   dedup restore clean.jsonl -o original.jsonl    nothing is ever lost
 """
 
@@ -111,7 +112,26 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument("-q", "--quiet", action="store_true", help="no summary")
     restore.set_defaults(run=_restore)
     cli_index.add(commands)
+    _add_explain(commands)
     return parser
+
+
+def _add_explain(commands: Any) -> None:
+    explain = commands.add_parser(
+        "explain",
+        help="why is this paragraph gone? each paragraph of a record, and the evidence in words",
+        description="Tell, from the files that 'dedup clean' wrote, what became of a record.",
+    )
+    explain.add_argument("cleaned", metavar="CLEAN", help="what 'dedup clean' wrote")
+    explain.add_argument("id", nargs="?", metavar="ID", help="id of a record")
+    explain.add_argument("--block", type=int, metavar="N", help="only its paragraph N, from 1")
+    explain.add_argument(
+        "--why", metavar="TEXT", help="paragraphs with these words, in any spelling"
+    )
+    explain.add_argument("--removed", metavar="PATH", help="removals, if not beside CLEAN")
+    explain.add_argument("--text-field", default="", metavar="NAME", help="as 'dedup clean' had it")
+    explain.add_argument("--id-field", default="", metavar="NAME", help="as 'dedup clean' had it")
+    explain.set_defaults(run=_explain)
 
 
 def _add_verbosity(parser: argparse.ArgumentParser) -> None:
@@ -256,6 +276,22 @@ def _restore(arguments: argparse.Namespace) -> int:
     )
     if not arguments.quiet:
         print(f"restored {count:,} records", file=sys.stderr)
+    return 0
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    _spare_scipy()
+    from dedup.report.explain import explain  # noqa: PLC0415
+
+    told = explain(
+        arguments.cleaned,
+        arguments.id,
+        why=arguments.why,
+        block=arguments.block,
+        removed=arguments.removed,
+        config=Config(text_field=arguments.text_field, id_field=arguments.id_field),
+    )
+    sys.stdout.write(told)
     return 0
 
 

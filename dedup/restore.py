@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 import orjson
@@ -40,27 +40,93 @@ def restore(
     """
     clean_path = Path(cleaned)
     removed_path = Path(removed) if removed else sibling(clean_path, "removed")
-    for path in (clean_path, removed_path):
-        if not path.is_file():
-            hint = "" if path == clean_path else "; name it with --removed"
-            raise InputError(f"{path}: no such file{hint}")
+    _present(clean_path, removed_path)
     outputs = Outputs(os.fspath(out) if out else "-")
     outputs.paths = {name: path for name, path in outputs.paths.items() if name == "clean"}
     outputs.check([clean_path, removed_path])
-    dropped_path = sibling(clean_path, "dropped")
-    config = config or Config()
     count = 0
-    with outputs, removed_path.open("rb") as removals:
-        rows = _rows(removals, str(removed_path))
-        for record in _merge(clean_path, dropped_path, config):
-            outputs.write("clean", _original(record, rows))
+    with outputs:
+        for record in finished(clean_path, removed_path, config or Config()):
+            outputs.write("clean", _original(record))
             count += 1
+    return count
+
+
+class Finished(NamedTuple):
+    """A record of a finished run.
+
+    Attributes:
+        row: as it was written.
+        id: its own id, "" for none.
+        struct: what `clean` added to it.
+        removals: what went of it, in order, as rows of OUT.removed.jsonl.
+    """
+
+    row: Row
+    id: str
+    struct: dict[str, Any]
+    removals: list[dict[str, Any]]
+
+    @property
+    def name(self) -> str:
+        """Its id; that of its removals, or of the story that it leads, if it has none itself."""
+        if self.id or self.removals:
+            return self.id or str(self.removals[0]["id"])
+        if "file" in self.struct:
+            return f"{PurePath(self.struct['file']).name}:{self.struct['line']}"
+        return "" if self.struct.get("duplicate_of") else str(self.struct.get("story", ""))
+
+    @property
+    def text(self) -> str:
+        """Its text before anything went.
+
+        Raises:
+            InputError: the removals do not fit.
+        """
+        parts: list[str] = []
+        kept, at, text = 0, 0, self.row.text
+        for removal in self.removals:
+            more = removal["start"] - at
+            if more < 0 or kept + more > len(text):
+                raise InputError(
+                    f"{self.row.file}:{self.row.line}: the removals do not fit field "
+                    f"{self.row.text_field!r}; try --text-field"
+                )
+            parts += (text[kept : kept + more], removal["text"])
+            kept, at = kept + more, removal["end"]
+        parts.append(text[kept:])
+        return "".join(parts)
+
+
+def finished(clean_path: Path, removed_path: Path, config: Config) -> Iterator[Finished]:
+    """The records of a finished run with what went of them, in the order of the input.
+
+    Args:
+        clean_path: what `clean` wrote; dropped records are found beside it.
+        removed_path: the removals.
+        config: `text_field` and `id_field`, when `clean` was told them.
+
+    Raises:
+        InputError: a file is missing, or the files do not belong together.
+    """
+    _present(clean_path, removed_path)
+    dropped_path = sibling(clean_path, "dropped")
+    with removed_path.open("rb") as file:
+        rows = _rows(file, str(removed_path))
+        for record in _merge(clean_path, dropped_path, config):
+            yield record._replace(removals=_taken(record, rows))
         if next(rows, None) is not None:
             raise InputError(
                 f"{removed_path}: more removals than {clean_path} accounts for; "
                 f"is {dropped_path.name} missing beside it?"
             )
-    return count
+
+
+def _present(clean_path: Path, removed_path: Path) -> None:
+    for path in (clean_path, removed_path):
+        if not path.is_file():
+            hint = "" if path == clean_path else "; name it with --removed"
+            raise InputError(f"{path}: no such file{hint}")
 
 
 def _rows(lines: Iterable[bytes], name: str) -> Iterator[dict[str, Any]]:
@@ -73,15 +139,7 @@ def _rows(lines: Iterable[bytes], name: str) -> Iterator[dict[str, Any]]:
         yield row
 
 
-class _Cleaned(NamedTuple):
-    """A cleaned record, its own id ("" for none) and the struct that `clean` added to it."""
-
-    row: Row
-    id: str
-    struct: dict[str, Any]
-
-
-def _merge(clean_path: Path, dropped_path: Path, config: Config) -> Iterator[_Cleaned]:
+def _merge(clean_path: Path, dropped_path: Path, config: Config) -> Iterator[Finished]:
     """Cleaned and dropped records in the order of the input."""
     gone = list(_records(dropped_path, config)) if dropped_path.is_file() else []
     gone.sort(key=lambda item: item.struct.get("position", -1), reverse=True)
@@ -95,7 +153,7 @@ def _merge(clean_path: Path, dropped_path: Path, config: Config) -> Iterator[_Cl
     yield from reversed(gone)
 
 
-def _records(path: Path, config: Config) -> Iterator[_Cleaned]:
+def _records(path: Path, config: Config) -> Iterator[Finished]:
     parser = Parser(config)
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
@@ -109,31 +167,26 @@ def _records(path: Path, config: Config) -> Iterator[_Cleaned]:
             struct = orjson.loads(memoryview(parser.struct or b"null"))
             if not isinstance(struct, dict) or "removed" not in struct:
                 raise InputError(f"{path}:{number}: no 'dedup' field; dedup clean did not write it")
-            yield _Cleaned(Row(str(path), number, raw, parser.names[0]), str(found.id), struct)
+            yield Finished(Row(str(path), number, raw, parser.names[0]), str(found.id), struct, [])
 
 
-def _original(record: _Cleaned, rows: Iterator[dict[str, Any]]) -> bytes:
-    """The record with its removed spans put back, and without the added struct."""
-    row, removed = record.row, record.struct["removed"]
-    if not removed:
-        return row.without_struct()
-    parts: list[str] = []
-    kept, at = 0, 0
+def _taken(record: Finished, rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The removals of a record, the next ones in the file."""
+    removed, taken = record.struct["removed"], []
     for _ in range(removed):
         removal = next(rows, None)
         if removal is None or (record.id and removal["id"] != record.id):
             seen = "no more removals" if removal is None else f"a removal of {removal['id']!r}"
             raise InputError(
-                f"{row.file}:{row.line}: {removed} removals expected for "
+                f"{record.row.file}:{record.row.line}: {removed} removals expected for "
                 f"{record.id!r}, but {seen} found; are these files of one run?"
             )
-        more = removal["start"] - at
-        if more < 0 or kept + more > len(row.text):
-            raise InputError(
-                f"{row.file}:{row.line}: the removals do not fit field "
-                f"{row.text_field!r}; try --text-field"
-            )
-        parts += (row.text[kept : kept + more], removal["text"])
-        kept, at = kept + more, removal["end"]
-    parts.append(row.text[kept:])
-    return row.with_text("".join(parts), b"")
+        taken.append(removal)
+    return taken
+
+
+def _original(record: Finished) -> bytes:
+    """The record with its removed spans put back, and without the added struct."""
+    if not record.removals:
+        return record.row.without_struct()
+    return record.row.with_text(record.text, b"")

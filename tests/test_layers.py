@@ -20,9 +20,9 @@ LAYERS = [
     "dedup.judge",
     "dedup.formats",
     "dedup.index",
-    "dedup.report",
     "dedup.result",
     "dedup.restore",
+    "dedup.report",
     "dedup.clean",
     "dedup.stream",
     "dedup.cli_index",
@@ -38,7 +38,7 @@ INSIDE = {
     "dedup.judge": "evidence verdicts kept credits related glued judge",
     "dedup.formats": "row jsonl text outputs inputs cleaned write",
     "dedup.index": "store shared kernels table seen remember index care",
-    "dedup.report": "summary",
+    "dedup.report": "summary plain diff explain",
 }
 
 
