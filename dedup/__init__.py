@@ -22,7 +22,10 @@ from dedup.errors import (
 )
 
 if TYPE_CHECKING:
+    from dedup.check import check as check
     from dedup.clean import clean as clean
+    from dedup.compare import compare as compare
+    from dedup.report.explain import explain as explain
     from dedup.restore import restore as restore
     from dedup.result import Result as Result
     from dedup.stream import Cleaner as Cleaner
@@ -39,7 +42,10 @@ __all__ = [
     "InputError",
     "RecordError",
     "Result",
+    "check",
     "clean",
+    "compare",
+    "explain",
     "fold",
     "restore",
 ]
@@ -48,14 +54,17 @@ __all__ = [
 _LATER = {
     "Cleaner": "dedup.stream",
     "Result": "dedup.result",
+    "check": "dedup.check",
     "clean": "dedup.clean",
+    "compare": "dedup.compare",
+    "explain": "dedup.report.explain",
     "fold": "dedup.text.arabic",
     "restore": "dedup.restore",
 }
 
 
 class _Face(ModuleType):
-    """The package as a module whose `clean` and `restore` are always the functions.
+    """The package as a module whose `clean`, `restore` and the like are always the functions.
 
     Importing `dedup.clean` would otherwise put the module of that name in the function's place.
     """

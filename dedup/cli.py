@@ -29,12 +29,17 @@ examples:
   dedup clean today.jsonl --index news.db -o clean.jsonl   against all that was seen before
   scraper | dedup clean - --stream --index news.db -o - | next
   dedup explain clean.jsonl ID                   why is this paragraph gone?
+  dedup check clean.jsonl                        exit with 1 when there is anything to clean
+  dedup compare test.jsonl train.jsonl           what of the test set stands in the training set
   dedup restore clean.jsonl -o original.jsonl    nothing is ever lost
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code: 0 done, 2 usage, configuration or input error."""
+    """Run the command; returns its exit code.
+
+    0: done; 1: `check` found something; 2: usage, configuration or input error.
+    """
     arguments = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _stop)
     try:
@@ -89,14 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     clean.add_argument(
         "--explain-kept", metavar="PATH", help="write suspicious lines that stay, with the numbers"
     )
-    clean.add_argument(
-        "--config", metavar="FILE.toml", help="settings in a file; flags come before it"
-    )
     clean.add_argument("--dry-run", action="store_true", help="only tell what would be done")
     _add_verbosity(clean)
-    settings = clean.add_argument_group("settings")
-    for setting in fields(Config):
-        _add_setting(settings, setting.name, setting.default, dict(setting.metadata))
+    _add_settings(clean)
     clean.set_defaults(run=_clean)
 
     restore = commands.add_parser(
@@ -113,6 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     restore.set_defaults(run=_restore)
     cli_index.add(commands)
     _add_explain(commands)
+    _add_check(commands)
+    _add_compare(commands)
     return parser
 
 
@@ -132,6 +134,46 @@ def _add_explain(commands: Any) -> None:
     explain.add_argument("--text-field", default="", metavar="NAME", help="as 'dedup clean' had it")
     explain.add_argument("--id-field", default="", metavar="NAME", help="as 'dedup clean' had it")
     explain.set_defaults(run=_explain)
+
+
+def _add_check(commands: Any) -> None:
+    check = commands.add_parser(
+        "check",
+        help="exit with 1 when there is anything to clean; writes nothing",
+        description="Tell what 'dedup clean' would remove. Exit code 1 when there is anything.",
+    )
+    check.add_argument("inputs", nargs="+", metavar="IN", help="file, folder, glob, or -")
+    check.add_argument("--exit-zero", action="store_true", help="exit with 0 all the same")
+    check.add_argument("--json", action="store_true", help="the verdict as JSON")
+    check.add_argument(
+        "--show", type=int, default=20, metavar="N", help="findings at most (default: 20)"
+    )
+    _add_verbosity(check)
+    _add_settings(check)
+    check.set_defaults(run=_check)
+
+
+def _add_compare(commands: Any) -> None:
+    compare = commands.add_parser(
+        "compare",
+        help="what records of A say that stands in B: contamination, or two crawls",
+        description="Look for the paragraphs of A in B; page residue does not count.",
+    )
+    compare.add_argument("one", metavar="A", help="file, folder or glob, such as the test set")
+    compare.add_argument("other", metavar="B", help="the same, such as the training set")
+    compare.add_argument("--json", action="store_true", help="all that was found as JSON")
+    _add_verbosity(compare)
+    _add_settings(compare)
+    compare.set_defaults(run=_compare)
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", metavar="FILE.toml", help="settings in a file; flags come before it"
+    )
+    settings = parser.add_argument_group("settings")
+    for setting in fields(Config):
+        _add_setting(settings, setting.name, setting.default, dict(setting.metadata))
 
 
 def _add_verbosity(parser: argparse.ArgumentParser) -> None:
@@ -292,6 +334,57 @@ def _explain(arguments: argparse.Namespace) -> int:
         config=Config(text_field=arguments.text_field, id_field=arguments.id_field),
     )
     sys.stdout.write(told)
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    config = _config(arguments)
+    _spare_scipy()
+    import json  # noqa: PLC0415
+
+    from dedup.check import check  # noqa: PLC0415
+    from dedup.clean import is_warm, warm_up  # noqa: PLC0415
+    from dedup.report import summary  # noqa: PLC0415
+
+    begun = time.monotonic()
+    quiet = arguments.quiet
+    if not quiet and not is_warm():
+        print(COMPILING, file=sys.stderr, flush=True)
+    warm_up()
+    with _Bar(shown=not quiet and sys.stderr.isatty()) as bar:
+        found = check(
+            arguments.inputs,
+            most=arguments.show,
+            config=config,
+            progress=bar.tell if bar.shown else None,
+        )
+    if not quiet:
+        seconds = time.monotonic() - begun
+        print(summary.summary(found.counts, found.fields, {}, seconds), file=sys.stderr)
+    if arguments.json:
+        print(json.dumps(found.as_json(), ensure_ascii=False, indent=2))
+    else:
+        print(summary.findings(found.counts, found.findings))
+    return 0 if found.clean or arguments.exit_zero else 1
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    config = _config(arguments)
+    _spare_scipy()
+    import json  # noqa: PLC0415
+
+    from dedup.clean import is_warm, warm_up  # noqa: PLC0415
+    from dedup.compare import compare  # noqa: PLC0415
+    from dedup.report.overlap import overlap  # noqa: PLC0415
+
+    if not arguments.quiet and not is_warm():
+        print(COMPILING, file=sys.stderr, flush=True)
+    warm_up()
+    found = compare(arguments.one, arguments.other, config=config).as_json()
+    as_json = arguments.json
+    sys.stdout.write(
+        json.dumps(found, ensure_ascii=False, indent=2) + "\n" if as_json else overlap(found)
+    )
     return 0
 
 

@@ -35,7 +35,8 @@ ROWS = [
 def test_public_names():
     assert sorted(dedup.__all__) == [
         "Cleaner", "Config", "ConfigError", "DedupError", "GuardError", "IndexFileError",
-        "InputError", "RecordError", "Result", "clean", "fold", "restore",
+        "InputError", "RecordError", "Result", "check", "clean", "compare", "explain", "fold",
+        "restore",
     ]  # fmt: skip
     for name in dedup.__all__:
         assert getattr(dedup, name).__doc__

@@ -316,6 +316,46 @@ def test_group(lists, random, threshold):
 
 
 @quick
+@given(token_lists, st.randoms(use_true_random=False), st.sampled_from([0.3, 0.5, 0.8]))
+def test_nearest(lists, random, threshold):
+    lists = [items for items in lists if len(items) >= 2]
+    flat, pointer = csr(lists)
+    bands = [[random.randrange(max(1, len(lists) // 2)) for _ in lists] for _ in range(3)]
+    buckets = lsh.buckets(np.array(bands, dtype=np.uint32).reshape(3, len(lists)), Memory())
+    members = buckets.members.tolist()
+    m = len(members)
+    sides = [random.randrange(3) for _ in range(m)]  # some are neither known nor asked about
+    known, asked = ([i for i in range(m) if sides[i] == side] for side in (0, 1))
+    sets = shingle_sets(flat, pointer, buckets.members, 2)
+    found, alike = np.full(m, -1, dtype=np.int64), np.zeros(m)
+    cut = match_kernels.nearest(
+        sets.hashes,
+        sets.pointer,
+        buckets.bucket,
+        buckets.pointer,
+        np.array(known, dtype=np.int64),
+        np.array(asked, dtype=np.int64),
+        threshold,
+        1000,
+        np.full(buckets.size, -1, dtype=np.int32),
+        np.empty(buckets.bucket.size, dtype=np.int32),
+        np.empty(buckets.bucket.size, dtype=np.int32),
+        np.full(m, -1, dtype=np.int64),
+        found,
+        alike,
+    )
+    expected = twins.nearest(
+        [set(twins.shingle_sets(lists[i], 2)) for i in members],
+        [[band[i] for i in members] for band in bands],
+        known,
+        asked,
+        threshold,
+    )
+    assert cut == 0
+    assert {i: (int(found[i]), float(alike[i])) for i in asked} == expected
+
+
+@quick
 @given(token_lists, st.data())
 def test_jaccards_and_containments(lists, data):
     flat, pointer = csr(lists)

@@ -24,6 +24,8 @@ LAYERS = [
     "dedup.restore",
     "dedup.report",
     "dedup.clean",
+    "dedup.check",
+    "dedup.compare",
     "dedup.stream",
     "dedup.cli_index",
     "dedup.cli",
@@ -34,11 +36,11 @@ INSIDE = {
     "dedup.engines": "memory processes threads",
     "dedup.text": "utf8 kernels arabic blocks lexicon dumps corpus",
     "dedup.sketch": "kernels minhash lsh",
-    "dedup.match": "kernels verify groups order passages stories sentences",
+    "dedup.match": "kernels verify groups order across passages stories sentences",
     "dedup.judge": "evidence verdicts kept credits related glued judge",
     "dedup.formats": "row jsonl text outputs inputs cleaned write",
     "dedup.index": "store shared kernels table seen remember index care",
-    "dedup.report": "summary plain diff explain",
+    "dedup.report": "summary plain diff explain overlap",
 }
 
 

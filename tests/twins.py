@@ -240,6 +240,24 @@ def group(
     return [out[i] for i in range(len(sets))]
 
 
+def nearest(
+    sets: Sequence[set[int]],
+    bucket: Sequence[Sequence[int]],
+    known: Sequence[int],
+    asked: Sequence[int],
+    threshold: float,
+) -> dict[int, tuple[int, float]]:
+    """(known member, similarity) of each member asked about, (-1, 0) for none."""
+    out = {}
+    for i in asked:
+        meets = [k for k in known if any(band[k] == band[i] for band in bucket)]
+        alike, least = max(
+            ((jaccard(sets[i], sets[k], threshold), -k) for k in meets), default=(0.0, 0)
+        )
+        out[i] = (-least, alike) if alike else (-1, 0.0)
+    return out
+
+
 def jaccards(sets: Sequence[set[int]], pairs: Sequence[tuple[int, int]]) -> list[float]:
     return [jaccard(sets[a], sets[b], 0.0) for a, b in pairs]
 
@@ -398,6 +416,7 @@ TWINS = {
     match_kernels.shingle_sets: shingle_sets,
     match_kernels.jaccard: jaccard,
     match_kernels.group: group,
+    match_kernels.nearest: nearest,
     match_kernels.jaccards: jaccards,
     match_kernels.containments: containments,
     match_kernels.common_run: common_run,

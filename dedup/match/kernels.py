@@ -157,6 +157,65 @@ def group(
 
 
 @nb.njit(cache=True, nogil=True)
+def nearest(
+    sets: Any, pointer: Any, bucket: Any, bucket_pointer: Any, known: Any, asked: Any,
+    threshold: Any, cap: Any, head: Any, owner: Any, chain: Any, seen: Any, found: Any,
+    similarity: Any,
+) -> int:  # fmt: skip
+    """Find for each member asked about the most similar one of those known, unlike `group` all.
+
+    Args:
+        sets: uint64; sorted shingle sets, member after member.
+        pointer: int64[m + 1]; where each set begins.
+        bucket: int32; the buckets that each member stands in, member after member.
+        bucket_pointer: int64[m + 1]; where each member's buckets begin.
+        known: int64; members; of equally similar ones the lowest is found.
+        asked: int64; members, none of them known.
+        threshold: least Jaccard similarity.
+        cap: comparisons for one member at most.
+        head: int32[buckets] scratch, filled with -1.
+        owner: int32[bucket.size] scratch.
+        chain: int32[bucket.size] scratch.
+        seen: int64[m] scratch, filled with -1.
+        found: int64[m] out; for members asked about, the one found, or -1.
+        similarity: float64[m] out; to it, 0 for none.
+
+    Returns:
+        How many members had more to compare with than `cap` allowed.
+    """
+    for i in known[::-1]:
+        for place in range(bucket_pointer[i], bucket_pointer[i + 1]):
+            owner[place] = i
+            chain[place] = head[bucket[place]]
+            head[bucket[place]] = place
+    cut = 0
+    for i in asked:
+        best, best_similarity, compared, stopped = -1, 0.0, 0, False
+        for place in range(bucket_pointer[i], bucket_pointer[i + 1]):
+            at = head[bucket[place]]
+            while at >= 0:
+                r = owner[at]
+                if seen[r] != i:
+                    seen[r] = i
+                    if compared == cap:
+                        stopped = True
+                        break
+                    compared += 1
+                    s = jaccard(
+                        sets, pointer[i], pointer[i + 1], pointer[r], pointer[r + 1], threshold
+                    )
+                    if s > best_similarity or (s == best_similarity and 0 <= r < best):
+                        best, best_similarity = r, s
+                at = chain[at]
+            if stopped:
+                break
+        cut += stopped
+        found[i] = best
+        similarity[i] = best_similarity
+    return cut
+
+
+@nb.njit(cache=True, nogil=True)
 def jaccards(sets: Any, pointer: Any, one: Any, other: Any, out: Any) -> None:
     """`jaccard` of pairs of sets.
 

@@ -12,6 +12,7 @@ import orjson
 from dedup.records import ALIASES, SHOWN, Counts
 
 BAR = 24
+WIDTH = 80  # characters shown of a finding
 SOURCES = 12
 
 
@@ -67,6 +68,21 @@ def summary(
         lines.append(f"capped   {_n(counts.capped, 'block')} by --max-candidates")
     lines += [f"wrote    {path}" for path in paths.values() if path.exists()]
     return "\n".join(lines)
+
+
+def findings(counts: Counts, shown: list[dict[str, Any]]) -> str:
+    """What `check` found: a line for each of the first removals, and the verdict."""
+    lines = []
+    for row in shown:
+        text = " ".join(row["text"].split())
+        cut = text if len(text) <= WIDTH else f"{text[:WIDTH]}…"
+        rule = row["evidence"]["rule"]
+        lines.append(f"{row['id']}: {row['start']}-{row['end']}: {row['kind']} ({rule}): {cut}")
+    total = sum(counts.kinds.values())
+    if total > len(shown):
+        lines.append(f"and {total - len(shown):,} more")
+    found = f"{_n(total, 'span')} to clean in {_n(counts.cleaned + counts.dropped, 'record')}"
+    return "\n".join([*lines, found if total else "nothing to clean"])
 
 
 def _mapping(fields: dict[tuple[str, str], int], records: int) -> str:

@@ -1,0 +1,79 @@
+"""`dedup check`: a verdict for scripts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import dedup
+from dedup.cli import main
+
+SEEDS = Path(__file__).resolve().parents[1] / "seeds"
+
+
+@pytest.fixture(scope="module")
+def cleaned(tmp_path_factory):
+    path = tmp_path_factory.mktemp("check") / "out.jsonl"
+    dedup.clean(SEEDS, path)
+    return path
+
+
+def test_what_is_dirty_is_told_and_nothing_is_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", str(SEEDS), "--show", "2"]) == 1
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [
+        "rewaq-01: 717-778: boilerplate (footer-words): "
+        "حمّل تطبيق رواق الخبر على هاتفك لتصلك أخبار مدينتك أولا بأول",
+        "rewaq-01: 778-819: boilerplate (footer-words): جميع الحقوق محفوظة لصحيفة رواق الخبر 2023",
+        "and 203 more",
+        "205 spans to clean in 54 records",
+    ]
+    assert "read     56 records" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_cleaned_is_clean(cleaned, capsys):
+    assert main(["check", str(cleaned), "-q"]) == 0
+    assert capsys.readouterr() == ("nothing to clean\n", "")
+
+
+def test_the_exit_code_can_be_asked_not_to_tell(capsys):
+    assert main(["check", str(SEEDS), "-q", "--exit-zero"]) == 0
+    assert "205 spans to clean" in capsys.readouterr().out
+
+
+def test_json(cleaned, capsys):
+    assert main(["check", str(SEEDS), "-q", "--json", "--show", "1"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["clean"], found["records"], found["records_touched"]) == (False, 56, 54)
+    assert sum(found["spans"].values()) == 205
+    assert [row["evidence"]["rule"] for row in found["findings"]] == ["footer-words"]
+    assert dedup.check(cleaned).as_json() | {"records": 0, "blocks": 0, "characters": 0} == {
+        "clean": True,
+        "records": 0,
+        "records_touched": 0,
+        "blocks": 0,
+        "characters": 0,
+        "spans": dict.fromkeys(found["spans"], 0),
+        "removed_characters": dict.fromkeys(found["spans"], 0),
+        "stories": 0,
+        "retold": 0,
+        "rejected": 0,
+        "findings": [],
+    }
+
+
+def test_settings_are_those_of_clean(tmp_path, capsys):
+    (tmp_path / "in.jsonl").write_text('{"body2":"سطر"}\n', encoding="utf-8")
+    path = str(tmp_path / "in.jsonl")
+    assert main(["check", path, "-q", "--text-field", "body2"]) == 0
+    assert main(["check", path, "-q", "--threshold", "7"]) == 2
+    assert main(["check", path, "-q", "--on-error", "fail"]) == 2
+    err = capsys.readouterr().err.splitlines()
+    assert err == [
+        "dedup: --threshold: 7.0 is not between 0.3 and 1.0; try 0.7",
+        f"dedup: {path}:1: field 'text' is missing; try --text-field body2",
+    ]
