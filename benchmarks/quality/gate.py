@@ -16,7 +16,7 @@ import hashlib
 import json
 import sys
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import make_dump
@@ -59,7 +59,12 @@ def measure() -> tuple[dict[str, float], list[str]]:
     """Every measure, all the higher the better, and the lines that are wrong."""
     figures: dict[str, float] = {}
     wrong: list[str] = []
-    for name, part in (("dump", by_hand()), ("outlets", outlets()), ("generated", generated())):
+    for name, part in (
+        ("dump", by_hand()),
+        ("outlets", outlets()),
+        ("generated", generated()),
+        ("subheadings", generated(make_dump.Variety(subheadings=True))),
+    ):
         shares, lines = part
         figures |= {f"{name} {label}": share for label, share in shares.items()}
         wrong += [f"{name}: {line}" for line in lines]
@@ -88,18 +93,24 @@ def outlets() -> tuple[dict[str, float], list[str]]:
     return score.score(gold, score.kinds_by_index(texts, removals))
 
 
-def generated() -> tuple[dict[str, float], list[str]]:
-    pool = [article for article in articles() if make_dump.usable(article, "")]
+def generated(
+    variety: make_dump.Variety = make_dump.PLAIN, count: int = 24
+) -> tuple[dict[str, float], list[str]]:
+    """Shares of right lines in dumps built from the seeds' articles."""
+    pool = articles()
+    if variety.subheadings:
+        pool = mixed(pool, dump_articles())
+    pool = [article for article in pool if make_dump.usable(article, "", variety)]
     right: Counter[str] = Counter()
     seen: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
-        for rows in make_dump.dumps(pool, count=24, size=6, seed=7):
+        for rows in make_dump.dumps(pool, count, size=6, seed=7, variety=variety):
             path = Path(folder) / "dump.txt"
             path.write_text(make_dump.text_of(rows), encoding="utf-8")
             gone = score.kinds_by_line(dedup.clean(path).removals)
             for answer in make_dump.answers(rows):
                 shares, wrong = score.score([answer], gone)
-                label = "body" if "body" in shares else next(iter(shares))
+                label = next(name for name in shares if name != "all")
                 seen[label] += 1
                 right[label] += not wrong
     shares = {label: right[label] / seen[label] for label in sorted(seen)}
@@ -122,6 +133,32 @@ def articles() -> list[dict]:
             title = row.get("title") or row["headline"]
             out.append({"title": title, "text": "\n".join(lines)})
     return out
+
+
+def dump_articles() -> list[dict]:
+    """The articles of the seeds' dump, with their subheadings; one that is told twice, once."""
+    rows = score.gold_rows(SEEDS / "wadi-dump.gold.tsv")
+    text = (SEEDS / "wadi-dump.txt").read_text(encoding="utf-8").split("\n")
+    lines: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        part = "title" if row["label"] == "title" else "body"
+        if row["label"] in {"title", "body", "subheading"}:
+            lines[row["article"]][part].append(text[int(row["line"]) - 1])
+    again = {row["article"] for row in rows if row["repeats_line"]}
+    return [
+        {"title": parts["title"][0], "text": "\n".join(parts["body"])}
+        for number, parts in lines.items()
+        if number not in again
+    ]
+
+
+def mixed(many: list[dict], few: list[dict]) -> list[dict]:
+    """All of them, the few spread evenly: a dump is made of neighbours."""
+    step = len(many) // len(few)
+    out = []
+    for k, article in enumerate(few):
+        out += [article, *many[k * step : (k + 1) * step]]
+    return out + many[len(few) * step :]
 
 
 def fingerprint() -> str:

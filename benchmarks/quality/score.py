@@ -76,8 +76,8 @@ def score(
         elif repeats is not None:
             name = "repeat"
             good = ("duplicate" in kinds) != ("duplicate" in gone.get(repeats, set()))
-        else:
-            name = "body"
+        else:  # the article's own: paragraphs, and subheadings, which are counted apart
+            name = label if label == "subheading" else "body"
             good = not kinds - {"duplicate"} and ("duplicate" not in kinds or place in repeated)
         seen[name] += 1
         right[name] += good
