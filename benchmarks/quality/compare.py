@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +83,6 @@ def compare(articles: Path, gold_path: Path, peers: tuple[Peer, ...]) -> dict[st
     return {
         **circumstances(()),
         "peer_packages": versions(peers),
-        "packages": {"newsdedup": metadata.version("newsdedup")},
         "input": {
             "name": articles.name.removesuffix(".gz"),
             "sha256": digest(articles),
