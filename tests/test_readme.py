@@ -7,22 +7,28 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from dedup.cli import _parser
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_speed_table_is_the_one_of_its_record():
-    mark = r"<!-- speed: python (\S+) --markdown (\S+) -->\n(.*?)<!-- /speed -->"
-    found = re.search(mark, README, re.DOTALL)
-    assert found
-    script, record, table = found.groups()
-    done = subprocess.run(
-        [sys.executable, ROOT / script, "--markdown", ROOT / record],
-        capture_output=True, check=True, text=True, cwd=ROOT,
-    )  # fmt: skip
-    assert done.stdout.strip() == table.strip()
+@pytest.mark.parametrize(
+    ("readme", "kind", "tables"),
+    [("README.md", "speed", 1), ("benchmarks/quality/README.md", "quality", 2)],
+)
+def test_tables_are_the_ones_of_their_records(readme, kind, tables):
+    mark = rf"<!-- {kind}: python (\S+) --markdown (\S+) -->\n(.*?)<!-- /{kind} -->"
+    found = re.findall(mark, (ROOT / readme).read_text(encoding="utf-8"), re.DOTALL)
+    assert len(found) == tables
+    for script, record, table in found:
+        done = subprocess.run(
+            [sys.executable, ROOT / script, "--markdown", ROOT / record],
+            capture_output=True, check=True, text=True, cwd=ROOT,
+        )  # fmt: skip
+        assert done.stdout.strip() == table.strip()
 
 
 def test_the_flags_it_names_exist():
