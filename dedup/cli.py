@@ -351,12 +351,12 @@ def _check(arguments: argparse.Namespace) -> int:
     if not quiet and not is_warm():
         print(COMPILING, file=sys.stderr, flush=True)
     warm_up()
-    with _Bar(shown=not quiet and sys.stderr.isatty()) as bar:
+    with _Bar(quiet) as bar:
         found = check(
             arguments.inputs,
             most=arguments.show,
             config=config,
-            progress=bar.tell if bar.shown else None,
+            progress=bar.tell,
         )
     if not quiet:
         seconds = time.monotonic() - begun

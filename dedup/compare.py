@@ -14,6 +14,7 @@ from dedup.config import Config
 from dedup.engines.memory import Memory
 from dedup.errors import RecordError
 from dedup.formats import Inputs, open_inputs
+from dedup.formats.cleaned import place_row
 from dedup.judge.evidence import gather
 from dedup.judge.judge import REPEAT_TOKENS, judge_residue
 from dedup.match.across import find
@@ -173,7 +174,7 @@ def _overlap(corpus: Corpus, border: int, config: Config, memory: Memory) -> Ove
                 "start": places[k].start,
                 "end": places[k].end,
                 "similarity": alike,
-                "match": matches[k]._asdict(),
+                "match": place_row(matches[k]),
             }
         )
     for row in out.rows:

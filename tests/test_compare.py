@@ -89,7 +89,7 @@ def test_records_and_matrix():
         ("half", 2, 1),
         ("elsewhere", 1, 1),
     ]
-    half, start = found.rows[1]["matches"], len(prose(1)) + 1
+    half = found.rows[1]["matches"]
     assert half == [
         {
             "start": 0,

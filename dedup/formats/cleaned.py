@@ -104,14 +104,14 @@ def removal_row(
             "text": text[removal.start : removal.end],
             "kind": removal.kind,
             "similarity": reason.similarity,
-            "match": match and _match(match),
+            "match": match and place_row(match),
             "evidence": reason.evidence,
         },
         option=orjson.OPT_APPEND_NEWLINE,
     )
 
 
-def _match(place: Place) -> dict[str, Any]:
+def place_row(place: Place) -> dict[str, Any]:
     """Where what is repeated stands; a record of an earlier run is told with that run."""
     found: dict[str, Any] = {"id": place.id, "start": place.start, "end": place.end}
     return found if place.run is None else {**found, "run": place.run}
