@@ -21,11 +21,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
@@ -47,15 +48,9 @@ from lines import (
     with_text,
 )
 
-from dedup.config import Config
+import dedup
 from dedup.engines.memory import Memory
-from dedup.formats import open_inputs
 from dedup.judge import credits, evidence, related
-from dedup.match.groups import group
-from dedup.match.order import keeping_order, rank_of
-from dedup.records import Batch
-from dedup.text import lexicon
-from dedup.text.corpus import build
 
 # `dedup.clean` is a function of the package; this is the module behind it.
 clean = importlib.import_module("dedup.clean")
@@ -150,15 +145,8 @@ class Judge:
     """An input, read and matched once, to be judged with many constants."""
 
     def __init__(self, path: Path, records: list[Record], gold: Mapping[Line, str]) -> None:
-        config, self._memory = Config(), Memory(EVERYTHING)
-        batches = open_inputs([path], config).batches(None)
-        self._corpus = build(
-            (batch for batch in batches if isinstance(batch, Batch)),
-            lexicon.load(), self._memory, config.workers, False,
-        )  # fmt: skip
-        self._rank = rank_of(self._corpus, config.keep)
-        order = keeping_order(self._corpus, self._rank)
-        self._groups = group(self._corpus.blocks, order, config, self._memory)
+        self._given = {**_given_to_judges(path), "memory": Memory(EVERYTHING)}
+        self._corpus = self._given["corpus"]
         self._parts = self._parts_of_lines(records, gold)
         self._known: dict[Values, set[Line]] = {}
 
@@ -178,9 +166,7 @@ class Judge:
         """The two rounds of `dedup.clean.run`."""
         residue = np.zeros(self._corpus.n, dtype=np.bool_)
         for share in (clean.COPY_SHARE, clean.STORY_SHARE):
-            _, _, verdicts = clean._judge(
-                self._corpus, self._groups, self._rank, residue, share, self._memory
-            )
+            *_, verdicts = clean._judge(**{**self._given, "residue": residue, "share": share})
             residue = verdicts.residue()
         return residue
 
@@ -202,6 +188,27 @@ class Judge:
                     parts.append((block, size))
             out[line] = parts, _black(text[start:end])
         return out
+
+
+class _CaughtError(Exception):
+    """The program has come to the judging."""
+
+
+def _given_to_judges(path: Path) -> dict[str, Any]:
+    """What the program hands to its judging rules: a run, stopped there."""
+    judge, given = clean._judge, {}
+
+    def catch(*args: Any, **named: Any) -> None:
+        given.update(inspect.signature(judge).bind(*args, **named).arguments)
+        raise _CaughtError
+
+    clean._judge = catch
+    try:
+        with suppress(_CaughtError):
+            dedup.clean(path, discard=True)
+    finally:
+        clean._judge = judge
+    return given
 
 
 def _black(text: str) -> int:
