@@ -22,6 +22,7 @@ from dedup.text.corpus import Corpus
 
 HEADLINE_TOKENS = 4  # fewer words equal a headline by chance
 LINK_TOKENS = 6  # a line that recurs between paragraphs is a link from this length on
+LINKED_TOKENS = 24  # a header and its link in one line have so many words at most
 LINKS_BELOW = 12  # links below one header at most
 LINK_STEMS = 4  # a question with fewer meaningful stems may be asked by any story
 LONE_STEMS = 6  # a subheading seldom has as many meaningful stems
@@ -62,8 +63,10 @@ def judge_headers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> I64
     phrase = np.maximum(header, leadin)
     alone = evidence.line & (phrase > 0) & (phrase == evidence.length)
     linked = (leadin > 0) | ((header > 0) & (header == blocks.lead[: corpus.n]))
+    # A question inside its headline parts a link into sentences.
+    asks = (evidence.length <= LINKED_TOKENS) & ((blocks.shape[: corpus.n] & kernels.STOP) == 0)
     verdicts.mark(alone, HEADER)
-    verdicts.mark(evidence.line & linked & (evidence.place > 0), HEADER_LINK)
+    verdicts.mark((evidence.line | asks) & linked & (evidence.place > 0), HEADER_LINK)
     return np.flatnonzero(alone)
 
 
@@ -211,7 +214,8 @@ def _teasers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> I64:
 
     Form cannot tell them from the record's own prose. What can: they are other records' first
     paragraphs, they have few words in common with what stands above them, and the source closes
-    many of its records so, mostly with the same number of them.
+    many of its records so, mostly with the same number of them; or the record ends in the first
+    paragraphs of different stories, and in nothing else.
     """
     record = corpus.record_of()
     zone = (evidence.left < TEASER_ZONE) & (evidence.place > 0) & (verdicts.rule == KEPT)
@@ -232,6 +236,8 @@ def _teasers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> I64:
     found: list[int] = []
     for source, records in by_source.items():
         if len(records) < max(2, USUAL * sizes[source]):
+            for r in records:
+                found += _last_of(seeds[r], int(corpus.first[r + 1]), evidence.lead_of)
             continue
         usual = int(np.median([corpus.first[r + 1] - seeds[r][0] for r in records]))
         for r in records:
@@ -246,6 +252,14 @@ def _teasers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> I64:
                 start -= 1
             found += range(start, end)
     return np.array(found, dtype=np.int64)
+
+
+def _last_of(seeds: list[int], end: int, lead_of: I32) -> list[int]:
+    """Those that a record ends in without a gap, if they are leads of different records."""
+    last: list[int] = []
+    while seeds and seeds[-1] == end - 1 - len(last):
+        last.append(seeds.pop())
+    return last if len({int(lead_of[b]) for b in last}) > 1 else []
 
 
 def _overlap(corpus: Corpus, block: int, record: int, end: int) -> float:
