@@ -27,6 +27,7 @@ LAYERS = [
     "dedup.check",
     "dedup.compare",
     "dedup.stream",
+    "dedup.adapters",
     "dedup.cli_index",
     "dedup.cli",
     "dedup.__main__",
@@ -41,6 +42,7 @@ INSIDE = {
     "dedup.formats": "row jsonl text outputs inputs cleaned write",
     "dedup.index": "store shared kernels table seen remember index care",
     "dedup.report": "summary plain diff explain overlap",
+    "dedup.adapters": "fields worker scrapy",
 }
 
 

@@ -1,0 +1,1 @@
+"""Who else calls the program: crawlers, pipelines, and the records that extractors give."""
