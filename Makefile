@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check gate bench clean
+.PHONY: demo test check gate bench browser clean
 
 demo: .venv/ready  ## clean the sample dumps in seeds/ and show what happened
 	@mkdir -p out
@@ -9,7 +9,15 @@ demo: .venv/ready  ## clean the sample dumps in seeds/ and show what happened
 	@echo; echo "the first removals (out/demo.removed.jsonl):"
 	@head -n 5 out/demo.removed.jsonl | cut -c 1-240
 
-test: .venv/ready  ## all tests, then the kernels once more without compilation
+browser:  ## the Chromium that the tests of the report run in: CHROMIUM, one that is there, Debian's
+	@test -n "$(CHROMIUM)" || command -v chromium >/dev/null || \
+	  command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
+	  echo "installing Debian's chromium"; \
+	  SUDO=$$(test "$$(id -u)" = 0 || echo sudo); \
+	  $$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq \
+	    --no-install-recommends chromium fonts-noto-core >/dev/null; }
+
+test: .venv/ready browser  ## all tests, then the kernels once more without compilation
 	$(BIN)/python -m pytest
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -m kernels
 

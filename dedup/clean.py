@@ -23,6 +23,7 @@ from dedup.judge.evidence import Evidence, Prior, gather
 from dedup.judge.glued import glued
 from dedup.judge.judge import doubtful, judge_repeats, judge_residue, shared_parts
 from dedup.judge.kept import suspicious
+from dedup.judge.overrides import Overrides, read
 from dedup.judge.verdicts import Verdicts
 from dedup.match import kernels
 from dedup.match.groups import Groups, group, without
@@ -55,6 +56,7 @@ def clean(
     removed: str | os.PathLike[str] | None = None,
     stats: str | os.PathLike[str] | None = None,
     explain_kept: str | os.PathLike[str] | None = None,
+    report: str | os.PathLike[str] | None = None,
     index: str | os.PathLike[str] | None = None,
     discard: bool = False,
     config: Config | None = None,
@@ -70,6 +72,7 @@ def clean(
         removed: where the removals go, if not beside `out`.
         stats: where all counts go as JSON.
         explain_kept: where lines go that stay although something about them is suspicious.
+        report: where a page to look at all this goes, as HTML.
         index: a file that remembers what earlier runs saw, and what this one sees.
         discard: keep nothing but the counts and groups (a dry run).
         config: all settings; or give single ones by name: `clean(p, threshold=0.8)`.
@@ -87,9 +90,10 @@ def clean(
     if isinstance(sources, (str, os.PathLike, Mapping)):
         sources = [sources]
     inputs = open_inputs(sources, config)
-    paths = (out, removed, stats, explain_kept)
+    paths = (out, removed, stats, explain_kept, report)
     outputs = Outputs(*(None if path is None else os.fspath(path) for path in paths))
-    outputs.check(item.path for item in inputs.inputs if item.path)
+    given = [Path(config.overrides)] if config.overrides else []
+    outputs.check([*given, *(item.path for item in inputs.inputs if item.path)])
     with _opened(index, config, progress) as seen:
         with outputs, Memory(config.memory_limit()) as memory:
             result = run(inputs, Sink(outputs, discard), config, memory, progress, seen)
@@ -123,6 +127,7 @@ def run(
 ) -> Result:
     """Hand the data from stage to stage."""
     counts = Counts()
+    decided = Overrides(read(config.overrides) if config.overrides else [])
     batches = _batches(inputs, counts, sink, progress)
     words = lexicon.load(config.marker)
     dated = config.keep == "earliest"
@@ -145,6 +150,7 @@ def run(
     stories, evidence, verdicts = _judge(
         corpus, groups, said, prior, rank, residue, STORY_SHARE, memory
     )
+    decided.judge(corpus, verdicts)
     residue = verdicts.residue()
     if index is not None and known is not None:
         index.remember(known, groups, stories, evidence, residue, memory)
@@ -154,8 +160,11 @@ def run(
     if said is not None:
         verdicts.add_parts(shared_parts(corpus, said, verdicts, config, memory))
     verdicts.leave(config.keep_kind)
+    decided.spare(corpus, verdicts)
+    counts.overrides = decided.counts()
     counts.doubtful = doubtful(corpus, verdicts, config.max_removed)
-    doubts = suspicious(corpus, evidence, verdicts) if "kept" in sink.paths else None
+    looked_at = {"kept", "report"} & sink.paths.keys()
+    doubts = suspicious(corpus, evidence, verdicts) if looked_at else None
     names, sizes = _told(corpus, stories, known)
     judged = Judged(corpus, stories, names, sizes, evidence, verdicts, doubts)
     parts = config.workers if processes.POSSIBLE and sink.writes else 1
@@ -167,6 +176,11 @@ def run(
     memory.stop_watching()  # a fork takes no threads along
     write(judged, rows, config, counts, sink.put, parts)
     sink.put("stats", [summary.stats(counts, inputs.fields)])
+    if "report" in sink.paths:
+        from dedup.report import page, sights  # noqa: PLC0415 - Jinja and its like take time
+
+        found = sights.sights(judged, lambda numbers: _texts(inputs, numbers))
+        sink.put("report", [page.render(counts, found, config)])
     return Result(counts, dict(inputs.fields), corpus, groups, sink.lines, sink.paths)
 
 
@@ -242,6 +256,12 @@ def _batches(
             counts.reject(f"{found.file}:{found.line}: {found.rule}")
             sink.put("rejected", [jsonl.rejected_row(found)])
     counts.empty = list(inputs.empty)
+
+
+def _texts(inputs: Inputs, numbers: Iterable[int]) -> dict[int, str]:
+    """The original texts of some records."""
+    wanted = set(numbers)
+    return {n: row.text for n, row in enumerate(inputs.rows()) if n in wanted}
 
 
 def _tell(progress: Progress | None, stage: str, total: int) -> Callable[[int], None] | None:

@@ -94,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     clean.add_argument(
         "--explain-kept", metavar="PATH", help="write suspicious lines that stay, with the numbers"
     )
+    clean.add_argument("--report", metavar="PATH.html", help="a page to look at what went, and why")
     clean.add_argument("--dry-run", action="store_true", help="only tell what would be done")
     _add_verbosity(clean)
     _add_settings(clean)
@@ -225,7 +226,7 @@ def _config(arguments: argparse.Namespace) -> Config:
 def _clean(arguments: argparse.Namespace) -> int:
     from dedup.errors import InputError  # noqa: PLC0415
 
-    if not arguments.out and not arguments.dry_run:
+    if not (arguments.out or arguments.dry_run or arguments.report):
         raise InputError("say where to write: -o OUT.jsonl (or look first with --dry-run)")
     config = _config(arguments)
     if arguments.stream:
@@ -240,7 +241,7 @@ def _clean(arguments: argparse.Namespace) -> int:
         print(COMPILING, file=sys.stderr, flush=True)
     warm_up()
     with _Bar(quiet) as bar:
-        files = dict.fromkeys(("removed", "stats", "explain_kept"))
+        files = dict.fromkeys(("removed", "stats", "explain_kept", "report"))
         if not arguments.dry_run:
             files = {name: getattr(arguments, name) for name in files}
         result = clean(

@@ -103,6 +103,11 @@ class Config:
         high=1.0,
         metavar="SHARE",
     )
+    overrides: str = _setting(
+        "",
+        "decisions of a reviewer that come before all rules, such as the report's buttons make",
+        metavar="FILE.jsonl",
+    )
     level: str = _setting(
         "auto",
         "what is compared: whole blocks, or their sentences too, which finds passages in blocks "

@@ -138,6 +138,8 @@ class Counts:
         sentences: whether sentences were compared, besides blocks.
         doubtful: outlet -> the share of its characters that went as page residue, where that is
             more than is plausible.
+        overrides: what a reviewer's decisions did: paragraphs "kept" and "removed" by them, and the
+            lines of those about what is not there ("unmet"); empty if there are none.
         dumps: raw dumps by name, with their articles, headlines and credit lines.
     """
 
@@ -157,6 +159,7 @@ class Counts:
     sources: dict[str, list[int]] = field(default_factory=dict)
     sentences: bool = False
     doubtful: dict[str, float] = field(default_factory=dict)
+    overrides: dict[str, Any] = field(default_factory=dict)
     dumps: dict[str, list[int]] = field(default_factory=dict)
 
     def reject(self, why: str) -> None:

@@ -38,10 +38,10 @@ INSIDE = {
     "dedup.text": "utf8 kernels arabic blocks lexicon dumps corpus",
     "dedup.sketch": "kernels minhash lsh",
     "dedup.match": "kernels verify groups order across passages stories sentences",
-    "dedup.judge": "evidence verdicts kept credits related glued judge",
+    "dedup.judge": "evidence verdicts overrides kept credits related glued judge",
     "dedup.formats": "row jsonl text outputs inputs cleaned write",
     "dedup.index": "store shared kernels table seen remember index care",
-    "dedup.report": "summary plain diff explain overlap",
+    "dedup.report": "summary plain diff explain overlap sights page",
     "dedup.adapters": "fields worker scrapy datatrove",
 }
 

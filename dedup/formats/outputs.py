@@ -26,6 +26,7 @@ class Outputs:
         removed: path of the removals; by default beside `out`.
         stats: path of the counts.
         kept: path of suspicious lines that stay.
+        report: path of the report.
 
     The other files stand beside the removals: OUT.dropped.jsonl and OUT.rejected.jsonl, written
     only when there is something to say; left-overs of an earlier run under these names go.
@@ -37,6 +38,7 @@ class Outputs:
         removed: str | None = None,
         stats: str | None = None,
         kept: str | None = None,
+        report: str | None = None,
     ) -> None:
         self.paths: dict[str, Path] = {}
         self._files: dict[str, IO[bytes]] = {}
@@ -56,6 +58,8 @@ class Outputs:
             self.paths["stats"] = Path(stats)
         if kept:
             self.paths["kept"] = Path(kept)
+        if report:
+            self.paths["report"] = Path(report)
 
     @property
     def writes(self) -> bool:
@@ -91,7 +95,8 @@ class Outputs:
         return self
 
     def write(self, name: str, data: bytes) -> None:
-        """Append to one of "clean", "removed", "dropped", "rejected", "stats", "kept".
+        """Append to one of "clean", "removed", "dropped", "rejected", "stats", "kept",
+        "report".
 
         Raises:
             InputError: the disk is full, or the file cannot be made.

@@ -64,6 +64,7 @@ EQUAL = rule("equal", "duplicate", *_SPREAD)
 NEAR = rule("near", "duplicate", *_SPREAD)
 PASSAGE = rule("passage", "duplicate", *_SPREAD, "contained")
 SENTENCES = rule("sentences", "duplicate", "sentences")
+OVERRIDE = rule("override", "boilerplate")
 
 REPEATS = (EQUAL, NEAR, PASSAGE)
 
@@ -154,8 +155,10 @@ class Verdicts:
         self.parts = sorted([*self.parts, *more], key=lambda part: (part.block, part.first))
 
     def leave(self, kinds: Container[str]) -> None:
-        """Take back what removes blocks and parts as one of these kinds."""
-        numbers = [number for number, rule in RULES.items() if rule.kind in kinds]
+        """Take back what removes blocks and parts as one of these kinds, but a reviewer's word."""
+        numbers = [
+            number for number, rule in RULES.items() if rule.kind in kinds and number != OVERRIDE
+        ]
         self.rule[np.isin(self.rule, numbers)] = KEPT
         self.parts = [part for part in self.parts if part.rule not in numbers]
 

@@ -16,7 +16,7 @@ from dedup.config import Config
 from dedup.errors import InputError
 from dedup.formats.outputs import sibling
 from dedup.records import U32, Strings
-from dedup.report.diff import shared
+from dedup.report.diff import word_diff
 from dedup.report.plain import in_words
 from dedup.restore import Finished, finished
 from dedup.text import lexicon
@@ -191,10 +191,10 @@ def _reason(removal: dict[str, Any], matches: dict[str, str], whole: bool) -> It
 
 def _marked(text: str, other: str) -> str:
     parts = []
-    for run in shared(text, other):
-        words = run.text.strip()
-        before, _, after = run.text.partition(words)
-        parts.append(f"{before}[{words}]{after}" if run.how == "same" else run.text)
+    for run in word_diff(text, other):
+        words = run.one.strip()
+        before, _, after = run.one.partition(words) if words else (run.one, "", "")
+        parts.append(f"{before}[{words}]{after}" if run.shared else run.one)
     return "".join(parts)
 
 

@@ -50,6 +50,7 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         _SPREAD,
     ),
     "sentences": ("sentences of the paragraph that stand in another one: {sentences}",),
+    "override": ("a reviewer decided so (--overrides)",),
     "white-space": ("white space, or a line that shows nothing, left over",),
 }
 

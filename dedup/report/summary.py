@@ -55,6 +55,14 @@ def summary(
         f"{counts.cleaned:,} cleaned, {counts.dropped:,} with nothing left",
         f"stories  {counts.stories:,} told more than once, {_n(counts.retold, 'retelling')}",
     ]
+    if done := counts.overrides:
+        lines.append(
+            f"decided  by --overrides: {_n(done['kept'], 'paragraph')} kept, "
+            f"{done['removed']:,} removed"
+        )
+        if unmet := done["unmet"]:
+            shown = ", ".join(map(str, unmet[:SHOWN])) + (", …" if len(unmet) > SHOWN else "")
+            lines.append(f"         not met: line {shown} of the file is about what is not there")
     for name, share in counts.doubtful.items():
         lines.append(
             f"doubtful {name}: {100 * share:.0f} % of its characters went as page residue; look at "

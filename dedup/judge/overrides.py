@@ -1,0 +1,206 @@
+"""A reviewer's decisions: what stays and what goes, whatever the rules say."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+
+from dedup.errors import InputError
+from dedup.judge.verdicts import KEPT, OVERRIDE, Part, Verdicts
+from dedup.records import U32, Bool
+from dedup.text.blocks import token_hashes
+from dedup.text.corpus import Corpus
+from dedup.text.kernels import keys
+
+EXAMPLE = '{"do": "keep", "text": "..."}'
+
+
+class Decision(NamedTuple):
+    """One line of a file of overrides.
+
+    Attributes:
+        line: its number, from 1.
+        keep: whether what it names stays; it goes otherwise.
+        keys: of the paragraphs it names, wherever they stand; empty if it names a record.
+        id: the record it names, "" for none.
+        start: a character of the paragraph of that record, None for the whole record.
+    """
+
+    line: int
+    keep: bool
+    keys: tuple[int, ...]
+    id: str = ""
+    start: int | None = None
+
+
+def read(path: str | os.PathLike[str]) -> list[Decision]:
+    """The decisions of a file of JSON lines.
+
+    Each has "do": "keep" or "remove", and names what it is about: "text", a paragraph in any
+    spelling; "key", the same as the report names it; or "id", a record, with "start" for the one
+    paragraph of it that holds this character. A "note" is for people.
+
+    Raises:
+        InputError: the file cannot be read, or a line is no decision; names the line.
+    """
+    name = os.fspath(path)
+    try:
+        lines = Path(path).read_bytes().split(b"\n")
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror or error}") from error
+    found = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                found.append(_decision(number, orjson.loads(line)))
+            except (orjson.JSONDecodeError, _NoDecision) as wrong:
+                why = wrong if isinstance(wrong, _NoDecision) else "not JSON"
+                raise InputError(f"{name}:{number}: {why}; try {EXAMPLE}") from None
+    return found
+
+
+class _NoDecision(Exception):
+    """A line that decides nothing; its argument is the rule it breaks."""
+
+
+def _decision(line: int, row: Any) -> Decision:
+    if not isinstance(row, dict):
+        raise _NoDecision("not an object")
+    if row.get("do") not in ("keep", "remove"):
+        raise _NoDecision(f"'do' is {row.get('do')!r}, neither 'keep' nor 'remove'")
+    if unknown := sorted(row.keys() - {"do", "text", "key", "id", "start", "note"}):
+        raise _NoDecision(f"{unknown[0]!r} is not known here")
+    named = [name for name in ("text", "key", "id") if name in row]
+    if len(named) != 1:
+        raise _NoDecision(f"names {' and '.join(named) or 'nothing'}, not one of text, key, id")
+    keep, value, start = row["do"] == "keep", row[named[0]], row.get("start")
+    if named == ["id"]:
+        if not isinstance(value, (str, int)) or isinstance(value, bool) or value == "":
+            raise _NoDecision(f"'id' is {value!r}, no id")
+        if start is not None and (type(start) is not int or start < 0):
+            raise _NoDecision(f"'start' is {start!r}, not a number of characters")
+        return Decision(line, keep, (), str(value), start)
+    if start is not None:
+        raise _NoDecision("'start' needs an 'id'")
+    if not isinstance(value, str):
+        raise _NoDecision(f"{named[0]!r} is {value!r}, not a string")
+    if named == ["text"]:
+        found = tuple(key for key in map(key_of, value.splitlines()) if key)
+        if not found:
+            raise _NoDecision(f"'text' is {value!r}, without a word")
+        return Decision(line, keep, found)
+    try:
+        return Decision(line, keep, (int(value, 16),))
+    except ValueError:
+        raise _NoDecision(f"'key' is {value!r}, not hexadecimal") from None
+
+
+def key_of(text: str) -> int:
+    """The key of a paragraph, 0 if it has no word."""
+    return _key(token_hashes([text])[0])
+
+
+class Overrides:
+    """Decisions, and what they have met.
+
+    Attributes:
+        decisions: all of them.
+        kept: paragraphs, and parts of some, that stay because of one.
+        removed: paragraphs that go because of one.
+    """
+
+    def __init__(self, decisions: list[Decision]) -> None:
+        self.decisions = decisions
+        self.kept = 0
+        self.removed = 0
+        self._met: set[int] = set()
+        self._spared: Bool = np.zeros(0, dtype=np.bool_)
+
+    def counts(self) -> dict[str, Any]:
+        """What they did, as `Counts` has it."""
+        if not self.decisions:
+            return {}
+        unmet = [d.line for d in self.decisions if d.line not in self._met]
+        return {"kept": self.kept, "removed": self.removed, "unmet": unmet}
+
+    def judge(self, corpus: Corpus, verdicts: Verdicts) -> None:
+        """Decide about blocks before repetitions are looked for: who goes represents nobody.
+
+        Where a line says keep and another remove, what both name stays.
+        """
+        if not self.decisions:
+            return
+        keep, remove = (self._named(corpus, kept) for kept in (True, False))
+        going = remove & ~keep & (verdicts.rule == KEPT)
+        verdicts.rule[going] = OVERRIDE
+        self.removed = int(going.sum())
+        self._spared = keep & (verdicts.rule != KEPT)
+        verdicts.rule[keep] = KEPT
+
+    def spare(self, corpus: Corpus, verdicts: Verdicts) -> None:
+        """Take back what repetitions, and parts of blocks, a decision keeps."""
+        if not self.decisions:
+            return
+        keep = self._named(corpus, True)
+        taken = keep & (verdicts.rule != KEPT)
+        verdicts.rule[taken], verdicts.match[taken], verdicts.similarity[taken] = KEPT, -1, np.nan
+        wanted = {key: d.line for d in self.decisions if d.keep for key in d.keys}
+        parts: list[Part] = []
+        for part, key in zip(verdicts.parts, part_keys(corpus, verdicts.parts), strict=True):
+            if key in wanted:
+                self._met.add(wanted[key])
+            if key not in wanted and not keep[part.block]:
+                parts.append(part)
+        self.kept = int((taken | self._spared).sum()) + len(verdicts.parts) - len(parts)
+        verdicts.parts = parts
+
+    def _named(self, corpus: Corpus, keep: bool) -> Bool:
+        """bool[n]; the blocks that decisions of one kind name."""
+        n, blocks = corpus.n, corpus.blocks
+        out = np.zeros(n, dtype=np.bool_)
+        chosen = [d for d in self.decisions if d.keep == keep]
+        records: dict[str, list[int]] = {d.id: [] for d in chosen if d.id}
+        for number, id_ in enumerate(corpus.ids) if records else ():
+            if id_ in records:
+                records[id_].append(number)
+        key = np.zeros(n, dtype=np.uint64)
+        if any(decision.keys for decision in chosen):
+            keys(blocks.tokens, blocks.pointer[: n + 1], key)
+        for decision in chosen:
+            here = np.zeros(n, dtype=np.bool_)
+            if decision.keys:
+                here |= np.isin(key, np.array(decision.keys, dtype=np.uint64))
+            for number in records.get(decision.id, ()):
+                at = slice(int(corpus.first[number]), int(corpus.first[number + 1]))
+                start = decision.start
+                here[at] = start is None or (blocks.start[at] <= start) & (start < blocks.end[at])
+            if here.any():
+                self._met.add(decision.line)
+            out |= here
+        return out
+
+
+def part_keys(corpus: Corpus, parts: list[Part]) -> list[int]:
+    """The keys of parts of blocks, as if each were a block of its own."""
+    at = [int(corpus.blocks.pointer[part.block]) + part.first for part in parts]
+    return [
+        _key(corpus.blocks.tokens[begin : begin + part.tokens])
+        for begin, part in zip(at, parts, strict=True)
+    ]
+
+
+def block_key(corpus: Corpus, block: int) -> int:
+    """The key of a block."""
+    begin, end = corpus.blocks.pointer[block : block + 2].tolist()
+    return _key(corpus.blocks.tokens[begin:end])
+
+
+def _key(tokens: U32) -> int:
+    # Not the key that groups go by: of a part of a block only these hashes are known.
+    out = np.zeros(1, dtype=np.uint64)
+    keys(tokens, np.array([0, tokens.size]), out)
+    return int(out[0])

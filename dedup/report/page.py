@@ -1,0 +1,104 @@
+"""The report: one HTML file that asks nothing of a network and runs nothing of the data's."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from dedup.config import Config
+from dedup.records import KINDS, Counts
+from dedup.report.sights import BINS, Sights
+
+SOURCES = 40  # outlets in the chart; the others are summed up
+
+# What turns text around, hides in it or rings a bell; it is shown as its code point instead.
+_UNSEEN = {
+    point: Markup('<span class="unseen">U+{:04X}</span>').format(point)
+    for points in (
+        (*range(0x20), *range(0x7F, 0xA0)),
+        (0xAD, 0x61C, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2028, 0x202A)),
+        (*range(0x2060, 0x2070), 0xFEFF, *range(0xFFF9, 0xFFFC), *range(0xE0000, 0xE0080)),
+    )
+    for point in points
+    if point not in (0x09, 0x0A)
+}
+
+
+def shown(text: str) -> Markup:
+    """Text as markup: escaped, with what cannot be seen made visible."""
+    return Markup(str(escape(text)).translate(_UNSEEN))
+
+
+def render(counts: Counts, sights: Sights, config: Config) -> bytes:
+    """The report as an HTML file.
+
+    Args:
+        counts: of the run.
+        sights: what to show.
+        config: of the run.
+    """
+    style, script = (_asset(name) for name in ("report.css", "report.js"))
+    page = _environment().get_template("report.html")
+    return page.render(
+        counts=counts,
+        sights=sights,
+        config=config,
+        kinds=KINDS,
+        sources=_sources(counts, sights),
+        names=sorted(counts.sources),
+        bins=BINS,
+        style=Markup(style),
+        script=Markup(script),
+        policy=(
+            f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
+            "img-src data:; base-uri 'none'; form-action 'none'"
+        ),
+    ).encode()
+
+
+def _sources(counts: Counts, sights: Sights) -> list[dict[str, Any]]:
+    """The outlets of the chart: name, blocks, what went in all and by kind."""
+    ranked = sorted(counts.sources, key=lambda name: (-counts.sources[name][0], name))
+    rows = []
+    for names in [[name] for name in ranked[:SOURCES]] + [ranked[SOURCES:]]:
+        kinds = [(kind, sum(sights.matrix[name].get(kind, 0) for name in names)) for kind in KINDS]
+        if names:
+            rows.append(
+                {
+                    "name": names[0] if len(names) == 1 else f"{len(names):,} more",
+                    "blocks": sum(counts.sources[name][0] for name in names),
+                    "gone": sum(n for _, n in kinds),
+                    "kinds": [(kind, n) for kind, n in kinds if n],
+                }
+            )
+    return rows
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("dedup.report", "assets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["shown"] = shown
+    environment.filters["n"] = "{:,}".format
+    return environment
+
+
+@lru_cache(maxsize=2)
+def _asset(name: str) -> str:
+    return (resources.files("dedup.report") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

@@ -1,0 +1,335 @@
+"""What of a run is worth a look: chosen from all that is known of it, a few hundred of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from dedup.formats.write import Judged
+from dedup.judge.kept import explained
+from dedup.judge.overrides import block_key, part_keys
+from dedup.judge.verdicts import HEADLINE, KEPT, NEAR, PASSAGE, RULES, Part
+from dedup.records import I64, U64
+from dedup.report.diff import Run, word_diff
+from dedup.report.plain import in_words
+from dedup.sketch.lsh import first_equal
+from dedup.text.arabic import part_span
+from dedup.text.corpus import Corpus, Place
+
+LINES, LINES_OF_SOURCE = 2000, 400
+PAIRS = 100
+STORIES, VERSIONS = 40, 4
+DOUBTS = 300
+BINS = 50  # of similarity, from 0 to 1
+LONG, LONGER, LONGEST = 500, 1200, 3000  # characters shown of a line, of a paragraph, of a text
+CUT = " …"
+
+Texts: TypeAlias = Callable[[Iterable[int]], Mapping[int, str]]
+"""Gives the original texts of some records, by number."""
+
+
+class Line(NamedTuple):
+    """A line that went or is suspicious, wherever it stands in its source.
+
+    Attributes:
+        text: as it stands where it does first.
+        key: its key in hexadecimal digits.
+        times: how often it stands in its source.
+        source: the outlet.
+        id: of the first record that has it.
+        kind: the kind it went as; "" for one that stays.
+        rule: the rule's name; for one that stays, what is suspicious.
+        why: the evidence in words.
+    """
+
+    text: str
+    key: str
+    times: int
+    source: str
+    id: str
+    kind: str
+    rule: str
+    why: str
+
+
+class Pair(NamedTuple):
+    """A paragraph that went, beside the one that it repeats.
+
+    Attributes:
+        similarity: of the two.
+        source: the outlet.
+        kind: of the removal.
+        rule: the rule's name.
+        place: where what went stands.
+        match: where what stays stands.
+        runs: from what stays to what went.
+        why: the evidence in words.
+    """
+
+    similarity: float
+    source: str
+    kind: str
+    rule: str
+    place: Place
+    match: Place
+    runs: list[Run]
+    why: str
+
+
+class Version(NamedTuple):
+    """A record beside the one that leads its story; `runs` go from that one to this."""
+
+    id: str
+    source: str
+    runs: list[Run]
+
+
+class Story(NamedTuple):
+    """A story told several times: the record that leads it, and the first of the others."""
+
+    id: str
+    source: str
+    size: int
+    versions: list[Version]
+
+
+class Sights(NamedTuple):
+    """All that the report shows besides the counts.
+
+    Attributes:
+        matrix: outlet -> what went of it, by kind.
+        lines: the lines that went most often, source by source.
+        pairs: near-duplicates, the least similar first.
+        reworded: what went as a part of a passage, the least similar first.
+        stories: the most often told first.
+        doubts: suspicious lines that stay, the most frequent first.
+        equal: removals that are word for word the same as what stays.
+        similarities: int[BINS]; how many of the other removals have which similarity.
+    """
+
+    matrix: dict[str, dict[str, int]]
+    lines: list[Line]
+    pairs: list[Pair]
+    reworded: list[Pair]
+    stories: list[Story]
+    doubts: list[Line]
+    equal: int
+    similarities: list[int]
+
+
+def sights(judged: Judged, texts: Texts) -> Sights:
+    """Choose what to show.
+
+    Args:
+        judged: all that is known; `suspicious` must be known, too.
+        texts: gives the original texts.
+    """
+    corpus, verdicts = judged.corpus, judged.verdicts
+    parts = verdicts.parts_of(0, corpus.n)
+    lines = _lines(judged, parts)
+    near = _least(judged, np.flatnonzero(verdicts.rule == NEAR))
+    reworded = _least(judged, np.flatnonzero(verdicts.rule == PASSAGE))
+    alike = [(p.similarity, k) for k, p in enumerate(parts) if p.similarity and p.similarity < 1]
+    said = [parts[k] for _, k in sorted(alike)[:PAIRS]]
+    stories = _stories(judged.stories)
+    doubts = _doubts(judged)
+    shown = [b for b, _, _ in lines] + [b for b, _ in doubts]
+    wanted = {int(corpus.blocks.record[b]) for b in shown}
+    wanted |= {int(r) for story in stories for r in story}
+    number = {id_: n for n, id_ in reversed(list(enumerate(corpus.ids)))}
+    for b in (*near, *reworded):
+        wanted |= {int(corpus.blocks.record[x]) for x in (b, int(verdicts.match[b]))}
+    for p in said:
+        wanted |= {int(corpus.blocks.record[p.block]), *(number[m.id] for m in [p.match] if m)}
+    text_of = texts(sorted(wanted))
+    show = _Shown(judged, text_of, number)
+    similarity = verdicts.similarity[verdicts.match >= 0].tolist()
+    similarity += [part.similarity for part in parts if part.similarity is not None]
+    unlike = [s for s in similarity if s < 1]
+    return Sights(
+        matrix=_matrix(judged, parts),
+        lines=[show.line(b, times, part) for b, times, part in lines],
+        pairs=sorted([*map(show.pair, near), *map(show.part, said)], key=lambda p: p.similarity),
+        reworded=[show.pair(b) for b in reworded],
+        stories=[show.story(story, judged.stories) for story in stories],
+        doubts=[show.doubt(b, times) for b, times in doubts],
+        equal=len(similarity) - len(unlike),
+        similarities=np.histogram(unlike, BINS, (0.0, 1.0))[0].tolist(),
+    )
+
+
+def _matrix(judged: Judged, parts: list[Part]) -> dict[str, dict[str, int]]:
+    corpus, rule = judged.corpus, judged.verdicts.rule
+    gone = np.flatnonzero(rule != KEPT)
+    blocks = np.append(gone, np.array([p.block for p in parts], dtype=np.int64))
+    rules = np.append(rule[gone], np.array([p.rule for p in parts], dtype=np.uint8))
+    source = corpus.source[corpus.record_of()[blocks]]
+    table = np.zeros((len(corpus.sources), len(RULES) + 1), dtype=np.int64)
+    np.add.at(table, (source, rules), 1)
+    out: dict[str, dict[str, int]] = {name: {} for name in corpus.sources}
+    for number, told in RULES.items():
+        for name, n in zip(corpus.sources, table[:, number].tolist(), strict=True):
+            out[name][told.kind] = out[name].get(told.kind, 0) + n
+    return out
+
+
+def _lines(judged: Judged, parts: list[Part]) -> list[tuple[int, int, Part | None]]:
+    """The most frequent lines that went: first block, how often, and of which part."""
+    corpus, rule = judged.corpus, judged.verdicts.rule
+    gone = np.flatnonzero((rule != KEPT) & (rule != HEADLINE) & (corpus.blocks.key[: corpus.n] > 0))
+    blocks = np.append(gone, np.array([p.block for p in parts], dtype=np.int64))
+    more = np.array(part_keys(corpus, parts), dtype=np.uint64)
+    key = np.append(corpus.blocks.key[gone], more)
+    chosen = []
+    for _, first, times in _frequent(corpus, blocks, key):
+        part = parts[first - gone.size] if first >= gone.size else None
+        chosen.append((int(blocks[first]), times, part))
+    return chosen
+
+
+def _frequent(corpus: Corpus, blocks: I64, key: U64) -> list[tuple[int, int, int]]:
+    """The most frequent keys of each source: source, first place, how often; most frequent first.
+
+    Of every source some, as long as there is room.
+    """
+    source = corpus.source[corpus.record_of()[blocks]].astype(np.int64)
+    here = first_equal(source * np.int64(key.size + 1) + first_equal(key))
+    times = np.bincount(here, minlength=here.size)
+    firsts = np.flatnonzero(times)
+    order = firsts[np.lexsort((firsts, -times[firsts], source[firsts]))]
+    begins = np.flatnonzero(np.append(True, np.diff(source[order]) != 0)) if order.size else order
+    rank = np.arange(order.size) - np.repeat(begins, np.diff(np.append(begins, order.size)))
+    room = min(LINES_OF_SOURCE, max(4, LINES // max(1, begins.size)))
+    order = order[rank < room][: 2 * LINES]
+    order = order[np.lexsort((order, -times[order]))][:LINES]
+    return [(int(source[k]), int(k), int(times[k])) for k in order.tolist()]
+
+
+def _least(judged: Judged, blocks: I64) -> list[int]:
+    """The blocks that are least like what they repeat."""
+    similarity = judged.verdicts.similarity[blocks]
+    least: list[int] = blocks[np.argsort(similarity, kind="stable")][:PAIRS].tolist()
+    return least
+
+
+def _stories(leader: I64) -> list[list[int]]:
+    """The records of the largest stories, the leading one first."""
+    size = np.bincount(leader, minlength=leader.size)
+    largest = np.argsort(-size, kind="stable")[:STORIES]
+    found = []
+    for head in largest[size[largest] > 1].tolist():
+        told = np.flatnonzero(leader == head)
+        found.append([head, *told[told != head][: VERSIONS - 1].tolist()])
+    return found
+
+
+def _doubts(judged: Judged) -> list[tuple[int, int]]:
+    """The most frequent suspicious lines: first block, and how often."""
+    if judged.suspicious is None:
+        return []
+    blocks = np.flatnonzero(judged.suspicious)
+    found = _frequent(judged.corpus, blocks, judged.corpus.blocks.key[blocks])
+    return [(int(blocks[k]), times) for _, k, times in found[:DOUBTS]]
+
+
+class _Shown:
+    """Makes what is shown of what was chosen."""
+
+    def __init__(self, judged: Judged, texts: Mapping[int, str], number: dict[str, int]) -> None:
+        self._judged = judged
+        self._texts = texts
+        self._number = number
+
+    def line(self, block: int, times: int, part: Part | None) -> Line:
+        corpus = self._judged.corpus
+        start, end = self._span(block, part)
+        record, rule, why = self._reason(block, part)
+        key = block_key(corpus, block) if part is None else part_keys(corpus, [part])[0]
+        return Line(
+            short(self._texts[record][start:end], LONG), f"{key:016x}", times,
+            self._source(record), corpus.ids[record], rule.kind, rule.name, why,
+        )  # fmt: skip
+
+    def doubt(self, block: int, times: int) -> Line:
+        corpus, _, evidence, verdicts, found = self._judged
+        assert found is not None
+        (told,) = explained(corpus, evidence, verdicts, found, block, block + 1)
+        numbers = told.evidence
+        why = f"in {numbers['stories']} distinct stories of the {numbers['of']} records"
+        for name, words in (("headline_of", "the headline"), ("lead_of", "the opening")):
+            if numbers[name] is not None:
+                why += f"; {words} of record {numbers[name]}"
+        if numbers["spared"]:
+            why += f"; spared, although rule {numbers['spared']} speaks against it"
+        start, end = self._span(block, None)
+        record = int(corpus.blocks.record[block])
+        return Line(
+            short(self._texts[record][start:end], LONG), f"{block_key(corpus, block):016x}",
+            times, self._source(record), corpus.ids[record], "", "; ".join(told.why), why,
+        )  # fmt: skip
+
+    def pair(self, block: int) -> Pair:
+        corpus, verdicts = self._judged.corpus, self._judged.verdicts
+        here, there = corpus.places(np.array([block, verdicts.match[block]]))
+        return self._pair(block, None, here, there, float(verdicts.similarity[block]))
+
+    def part(self, part: Part) -> Pair:
+        start, end = self._span(part.block, part)
+        record = int(self._judged.corpus.blocks.record[part.block])
+        here = Place(self._judged.corpus.ids[record], start, end)
+        assert part.match is not None
+        assert part.similarity is not None
+        return self._pair(part.block, part, here, part.match, part.similarity)
+
+    def story(self, records: list[int], leader: I64) -> Story:
+        corpus = self._judged.corpus
+        head = records[0]
+        text = short(self._texts[head], LONGEST)
+        versions = [
+            Version(
+                corpus.ids[r],
+                self._source(r),
+                word_diff(text, short(self._texts[r], LONGEST)),
+            )
+            for r in records[1:]
+        ]
+        return Story(corpus.ids[head], self._source(head), int((leader == head).sum()), versions)
+
+    def _pair(
+        self, block: int, part: Part | None, here: Place, there: Place, similarity: float
+    ) -> Pair:
+        record, rule, why = self._reason(block, part)
+        other = self._judged.verdicts.match[block] if part is None else -1
+        matched = int(self._judged.corpus.blocks.record[other]) if other >= 0 else -1
+        text = self._texts[matched if matched >= 0 else self._number[there.id]]
+        stays = short(text[there.start : there.end], LONGER)
+        gone = short(self._texts[record][here.start : here.end], LONGER)
+        runs = word_diff(stays, gone)
+        return Pair(similarity, self._source(record), rule.kind, rule.name, here, there, runs, why)
+
+    def _span(self, block: int, part: Part | None) -> tuple[int, int]:
+        blocks = self._judged.corpus.blocks
+        start, end = int(blocks.start[block]), int(blocks.end[block])
+        if part is None:
+            return start, end
+        text = self._texts[int(blocks.record[block])]
+        return part.span or part_span(text, start, end, part.tokens, part.first > 0)
+
+    def _reason(self, block: int, part: Part | None) -> tuple[int, Any, str]:
+        corpus, verdicts = self._judged.corpus, self._judged.verdicts
+        told = list(verdicts.reasons(corpus, self._judged.evidence, block, block + 1))
+        parts = verdicts.parts_of(block, block + 1)
+        reason = told[parts.index(part) if part is not None else 0]
+        rule = RULES[part.rule if part is not None else int(verdicts.rule[block])]
+        return int(corpus.blocks.record[block]), rule, in_words(reason.evidence)
+
+    def _source(self, record: int) -> str:
+        name: str = self._judged.corpus.sources[self._judged.corpus.source[record]]
+        return name
+
+
+def short(text: str, most: int) -> str:
+    """The beginning of a long text, with a sign that it goes on."""
+    return text if len(text) <= most else text[:most] + CUT
