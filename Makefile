@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check gate bench browser clean
+.PHONY: demo test check gate bench programs clean
 
 demo: .venv/ready  ## clean the sample dumps in seeds/ and show what happened
 	@mkdir -p out
@@ -9,15 +9,19 @@ demo: .venv/ready  ## clean the sample dumps in seeds/ and show what happened
 	@echo; echo "the first removals (out/demo.removed.jsonl):"
 	@head -n 5 out/demo.removed.jsonl | cut -c 1-240
 
-browser:  ## the Chromium that the tests of the report run in: CHROMIUM, one that is there, Debian's
-	@test -n "$(CHROMIUM)" || command -v chromium >/dev/null || \
-	  command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
-	  echo "installing Debian's chromium"; \
+programs:  ## what tests drive: a Chromium (CHROMIUM, one that is there, Debian's) and redis-server
+	@missing=$$( \
+	  test -n "$(CHROMIUM)" || command -v chromium || command -v chromium-browser || \
+	    command -v google-chrome || echo "+chromium +fonts-noto-core"; \
+	  command -v redis-server || echo "+redis-server"); \
+	missing=$$(echo "$$missing" | grep -o '+[a-z-]*' | tr -d +); \
+	test -z "$$missing" || { \
+	  echo "installing Debian's" $$missing; \
 	  SUDO=$$(test "$$(id -u)" = 0 || echo sudo); \
 	  $$SUDO apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$SUDO apt-get install -y -qq \
-	    --no-install-recommends chromium fonts-noto-core >/dev/null; }
+	    --no-install-recommends $$missing >/dev/null; }
 
-test: .venv/ready browser  ## all tests, then the kernels once more without compilation
+test: .venv/ready programs  ## all tests, then the kernels once more without compilation
 	$(BIN)/python -m pytest
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -m kernels
 

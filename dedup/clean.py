@@ -161,7 +161,7 @@ def run(
         verdicts.add_parts(shared_parts(corpus, said, verdicts, config, memory))
     verdicts.leave(config.keep_kind)
     decided.spare(corpus, verdicts)
-    counts.overrides = decided.counts()
+    decided.tell(counts)
     counts.doubtful = doubtful(corpus, verdicts, config.max_removed)
     looked_at = {"kept", "report"} & sink.paths.keys()
     doubts = suspicious(corpus, evidence, verdicts) if looked_at else None
@@ -179,7 +179,7 @@ def run(
     if "report" in sink.paths:
         from dedup.report import page, sights  # noqa: PLC0415 - Jinja and its like take time
 
-        found = sights.sights(judged, lambda numbers: _texts(inputs, numbers))
+        found = sights.sights(judged, lambda numbers: _texts(inputs, numbers, len(corpus.runs)))
         sink.put("report", [page.render(counts, found, config)])
     return Result(counts, dict(inputs.fields), corpus, groups, sink.lines, sink.paths)
 
@@ -258,10 +258,10 @@ def _batches(
     counts.empty = list(inputs.empty)
 
 
-def _texts(inputs: Inputs, numbers: Iterable[int]) -> dict[int, str]:
-    """The original texts of some records."""
+def _texts(inputs: Inputs, numbers: Iterable[int], seen: int) -> dict[int, str]:
+    """The original texts of some records of this run; `seen` records come before its own."""
     wanted = set(numbers)
-    return {n: row.text for n, row in enumerate(inputs.rows()) if n in wanted}
+    return {n: row.text for n, row in enumerate(inputs.rows(), seen) if n in wanted}
 
 
 def _tell(progress: Progress | None, stage: str, total: int) -> Callable[[int], None] | None:

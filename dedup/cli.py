@@ -265,8 +265,10 @@ def _stream(arguments: argparse.Namespace, config: Config) -> int:
 
     if arguments.inputs != ["-"] or arguments.out != "-" or arguments.dry_run:
         raise InputError("--stream cleans standard input to standard output: dedup clean - -o -")
-    if arguments.stats or arguments.explain_kept:
-        raise InputError("--stream writes no --stats and no --explain-kept; they need a whole run")
+    if arguments.stats or arguments.explain_kept or arguments.report:
+        raise InputError(
+            "--stream writes no --stats, --explain-kept or --report; they need a whole run"
+        )
     begun = time.monotonic()
     _spare_scipy()
     from dedup.clean import warm_up  # noqa: PLC0415
@@ -353,12 +355,7 @@ def _check(arguments: argparse.Namespace) -> int:
         print(COMPILING, file=sys.stderr, flush=True)
     warm_up()
     with _Bar(quiet) as bar:
-        found = check(
-            arguments.inputs,
-            most=arguments.show,
-            config=config,
-            progress=bar.tell,
-        )
+        found = check(arguments.inputs, most=arguments.show, config=config, progress=bar.tell)
     if not quiet:
         seconds = time.monotonic() - begun
         print(summary.summary(found.counts, found.fields, {}, seconds), file=sys.stderr)

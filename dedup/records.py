@@ -138,8 +138,9 @@ class Counts:
         sentences: whether sentences were compared, besides blocks.
         doubtful: outlet -> the share of its characters that went as page residue, where that is
             more than is plausible.
-        overrides: what a reviewer's decisions did: paragraphs "kept" and "removed" by them, and the
-            lines of those about what is not there ("unmet"); empty if there are none.
+        overrides: what a reviewer's decisions did: paragraphs "kept" and "removed" by them; empty
+            if there are none.
+        unmet: lines of the decisions about what is not there.
         dumps: raw dumps by name, with their articles, headlines and credit lines.
     """
 
@@ -159,7 +160,8 @@ class Counts:
     sources: dict[str, list[int]] = field(default_factory=dict)
     sentences: bool = False
     doubtful: dict[str, float] = field(default_factory=dict)
-    overrides: dict[str, Any] = field(default_factory=dict)
+    overrides: dict[str, int] = field(default_factory=dict)
+    unmet: list[int] = field(default_factory=list)
     dumps: dict[str, list[int]] = field(default_factory=dict)
 
     def reject(self, why: str) -> None:

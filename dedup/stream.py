@@ -107,6 +107,7 @@ class Cleaner:
             if self._index.shared:  # others wait
                 self._commit()
         self.counts.add(result.counts)
+        self.counts.unmet.clear()  # what is not there may come yet
         return result
 
     def commit(self) -> None:

@@ -21,7 +21,7 @@ def program() -> str:
     """
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if not found:
-        raise FileNotFoundError("no Chromium; try: make browser (or set CHROMIUM to its path)")
+        raise FileNotFoundError("no Chromium; try: make programs (or set CHROMIUM to its path)")
     return found
 
 

@@ -11,7 +11,7 @@ import orjson
 
 from dedup.errors import InputError
 from dedup.judge.verdicts import KEPT, OVERRIDE, Part, Verdicts
-from dedup.records import U32, Bool
+from dedup.records import U32, Bool, Counts
 from dedup.text.blocks import token_hashes
 from dedup.text.corpus import Corpus
 from dedup.text.kernels import keys
@@ -120,12 +120,11 @@ class Overrides:
         self._met: set[int] = set()
         self._spared: Bool = np.zeros(0, dtype=np.bool_)
 
-    def counts(self) -> dict[str, Any]:
-        """What they did, as `Counts` has it."""
-        if not self.decisions:
-            return {}
-        unmet = [d.line for d in self.decisions if d.line not in self._met]
-        return {"kept": self.kept, "removed": self.removed, "unmet": unmet}
+    def tell(self, counts: Counts) -> None:
+        """Count what they did."""
+        if self.decisions:
+            counts.overrides = {"kept": self.kept, "removed": self.removed}
+            counts.unmet = [d.line for d in self.decisions if d.line not in self._met]
 
     def judge(self, corpus: Corpus, verdicts: Verdicts) -> None:
         """Decide about blocks before repetitions are looked for: who goes represents nobody.
@@ -159,7 +158,7 @@ class Overrides:
         verdicts.parts = parts
 
     def _named(self, corpus: Corpus, keep: bool) -> Bool:
-        """bool[n]; the blocks that decisions of one kind name."""
+        """bool[n]; the blocks of this run that decisions of one kind name."""
         n, blocks = corpus.n, corpus.blocks
         out = np.zeros(n, dtype=np.bool_)
         chosen = [d for d in self.decisions if d.keep == keep]
@@ -181,6 +180,7 @@ class Overrides:
             if here.any():
                 self._met.add(decision.line)
             out |= here
+        out[: corpus.seen] = False  # what earlier runs wrote is written
         return out
 
 

@@ -87,8 +87,13 @@ class Version(NamedTuple):
 
 
 class Story(NamedTuple):
-    """A story told several times: the record that leads it, and the first of the others."""
+    """A story told several times: who leads it, and the first versions of it that are known.
 
+    `id` and `source` are of the version that the others are beside: the leading one, unless an
+    earlier run saw that.
+    """
+
+    leader: str
     id: str
     source: str
     size: int
@@ -127,25 +132,26 @@ def sights(judged: Judged, texts: Texts) -> Sights:
         texts: gives the original texts.
     """
     corpus, verdicts = judged.corpus, judged.verdicts
-    parts = verdicts.parts_of(0, corpus.n)
+    parts = verdicts.parts_of(corpus.seen, corpus.n)
     lines = _lines(judged, parts)
-    near = _least(judged, np.flatnonzero(verdicts.rule == NEAR))
-    reworded = _least(judged, np.flatnonzero(verdicts.rule == PASSAGE))
+    near = _least(judged, _gone_by(judged, NEAR))
+    reworded = _least(judged, _gone_by(judged, PASSAGE))
     alike = [(p.similarity, k) for k, p in enumerate(parts) if p.similarity and p.similarity < 1]
     said = [parts[k] for _, k in sorted(alike)[:PAIRS]]
-    stories = _stories(judged.stories)
+    stories = _stories(judged)
     doubts = _doubts(judged)
     shown = [b for b, _, _ in lines] + [b for b, _ in doubts]
     wanted = {int(corpus.blocks.record[b]) for b in shown}
-    wanted |= {int(r) for story in stories for r in story}
+    wanted |= {r for _, records in stories for r in records}
     number = {id_: n for n, id_ in reversed(list(enumerate(corpus.ids)))}
     for b in (*near, *reworded):
         wanted |= {int(corpus.blocks.record[x]) for x in (b, int(verdicts.match[b]))}
     for p in said:
         wanted |= {int(corpus.blocks.record[p.block]), *(number[m.id] for m in [p.match] if m)}
-    text_of = texts(sorted(wanted))
+    # Of records that earlier runs saw, no text is known.
+    text_of = texts(sorted(r for r in wanted if r >= len(corpus.runs)))
     show = _Shown(judged, text_of, number)
-    similarity = verdicts.similarity[verdicts.match >= 0].tolist()
+    similarity = verdicts.similarity[corpus.seen :][verdicts.match[corpus.seen :] >= 0].tolist()
     similarity += [part.similarity for part in parts if part.similarity is not None]
     unlike = [s for s in similarity if s < 1]
     return Sights(
@@ -153,7 +159,7 @@ def sights(judged: Judged, texts: Texts) -> Sights:
         lines=[show.line(b, times, part) for b, times, part in lines],
         pairs=sorted([*map(show.pair, near), *map(show.part, said)], key=lambda p: p.similarity),
         reworded=[show.pair(b) for b in reworded],
-        stories=[show.story(story, judged.stories) for story in stories],
+        stories=[show.story(*story) for story in stories],
         doubts=[show.doubt(b, times) for b, times in doubts],
         equal=len(similarity) - len(unlike),
         similarities=np.histogram(unlike, BINS, (0.0, 1.0))[0].tolist(),
@@ -162,7 +168,7 @@ def sights(judged: Judged, texts: Texts) -> Sights:
 
 def _matrix(judged: Judged, parts: list[Part]) -> dict[str, dict[str, int]]:
     corpus, rule = judged.corpus, judged.verdicts.rule
-    gone = np.flatnonzero(rule != KEPT)
+    gone = corpus.seen + np.flatnonzero(rule[corpus.seen :] != KEPT)
     blocks = np.append(gone, np.array([p.block for p in parts], dtype=np.int64))
     rules = np.append(rule[gone], np.array([p.rule for p in parts], dtype=np.uint8))
     source = corpus.source[corpus.record_of()[blocks]]
@@ -178,7 +184,8 @@ def _matrix(judged: Judged, parts: list[Part]) -> dict[str, dict[str, int]]:
 def _lines(judged: Judged, parts: list[Part]) -> list[tuple[int, int, Part | None]]:
     """The most frequent lines that went: first block, how often, and of which part."""
     corpus, rule = judged.corpus, judged.verdicts.rule
-    gone = np.flatnonzero((rule != KEPT) & (rule != HEADLINE) & (corpus.blocks.key[: corpus.n] > 0))
+    shown = (rule != KEPT) & (rule != HEADLINE) & (corpus.blocks.key[: corpus.n] > 0)
+    gone = corpus.seen + np.flatnonzero(shown[corpus.seen :])
     blocks = np.append(gone, np.array([p.block for p in parts], dtype=np.int64))
     more = np.array(part_keys(corpus, parts), dtype=np.uint64)
     key = np.append(corpus.blocks.key[gone], more)
@@ -207,6 +214,12 @@ def _frequent(corpus: Corpus, blocks: I64, key: U64) -> list[tuple[int, int, int
     return [(int(source[k]), int(k), int(times[k])) for k in order.tolist()]
 
 
+def _gone_by(judged: Judged, rule: int) -> I64:
+    """The blocks of this run that a rule removes."""
+    seen = judged.corpus.seen
+    return seen + np.flatnonzero(judged.verdicts.rule[seen:] == rule)
+
+
 def _least(judged: Judged, blocks: I64) -> list[int]:
     """The blocks that are least like what they repeat."""
     similarity = judged.verdicts.similarity[blocks]
@@ -214,22 +227,25 @@ def _least(judged: Judged, blocks: I64) -> list[int]:
     return least
 
 
-def _stories(leader: I64) -> list[list[int]]:
-    """The records of the largest stories, the leading one first."""
-    size = np.bincount(leader, minlength=leader.size)
-    largest = np.argsort(-size, kind="stable")[:STORIES]
+def _stories(judged: Judged) -> list[tuple[int, list[int]]]:
+    """The largest stories that this run tells: leading record, and some records, that one first."""
+    leader, seen = judged.stories, len(judged.corpus.runs)
+    heads = np.unique(leader[seen:])
+    size = judged.sizes[heads]
+    largest = heads[np.argsort(-size, kind="stable")][: min(STORIES, int((size > 1).sum()))]
     found = []
-    for head in largest[size[largest] > 1].tolist():
-        told = np.flatnonzero(leader == head)
-        found.append([head, *told[told != head][: VERSIONS - 1].tolist()])
-    return found
+    for head in largest.tolist():
+        told = seen + np.flatnonzero(leader[seen:] == head)
+        found.append((head, [*([head] if head >= seen else []), *told[told != head].tolist()]))
+    return [(head, records[:VERSIONS]) for head, records in found]
 
 
 def _doubts(judged: Judged) -> list[tuple[int, int]]:
     """The most frequent suspicious lines: first block, and how often."""
     if judged.suspicious is None:
         return []
-    blocks = np.flatnonzero(judged.suspicious)
+    seen = judged.corpus.seen
+    blocks = seen + np.flatnonzero(judged.suspicious[seen:])
     found = _frequent(judged.corpus, blocks, judged.corpus.blocks.key[blocks])
     return [(int(blocks[k]), times) for _, k, times in found[:DOUBTS]]
 
@@ -253,7 +269,10 @@ class _Shown:
         )  # fmt: skip
 
     def doubt(self, block: int, times: int) -> Line:
-        corpus, _, evidence, verdicts, found = self._judged
+        corpus, evidence, verdicts = (
+            self._judged.corpus, self._judged.evidence, self._judged.verdicts,
+        )  # fmt: skip
+        found = self._judged.suspicious
         assert found is not None
         (told,) = explained(corpus, evidence, verdicts, found, block, block + 1)
         numbers = told.evidence
@@ -283,19 +302,20 @@ class _Shown:
         assert part.similarity is not None
         return self._pair(part.block, part, here, part.match, part.similarity)
 
-    def story(self, records: list[int], leader: I64) -> Story:
-        corpus = self._judged.corpus
-        head = records[0]
+    def story(self, leader: int, records: list[int]) -> Story:
+        judged, head = self._judged, records[0]
         text = short(self._texts[head], LONGEST)
         versions = [
             Version(
-                corpus.ids[r],
+                judged.corpus.ids[r],
                 self._source(r),
                 word_diff(text, short(self._texts[r], LONGEST)),
             )
             for r in records[1:]
         ]
-        return Story(corpus.ids[head], self._source(head), int((leader == head).sum()), versions)
+        size = int(judged.sizes[leader])
+        return Story(judged.names[leader], judged.corpus.ids[head], self._source(head), size,
+                     versions)  # fmt: skip
 
     def _pair(
         self, block: int, part: Part | None, here: Place, there: Place, similarity: float
@@ -303,7 +323,8 @@ class _Shown:
         record, rule, why = self._reason(block, part)
         other = self._judged.verdicts.match[block] if part is None else -1
         matched = int(self._judged.corpus.blocks.record[other]) if other >= 0 else -1
-        text = self._texts[matched if matched >= 0 else self._number[there.id]]
+        matched = matched if matched >= 0 else self._number[there.id]
+        text = self._texts.get(matched, "")
         stays = short(text[there.start : there.end], LONGER)
         gone = short(self._texts[record][here.start : here.end], LONGER)
         runs = word_diff(stays, gone)

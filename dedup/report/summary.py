@@ -60,7 +60,7 @@ def summary(
             f"decided  by --overrides: {_n(done['kept'], 'paragraph')} kept, "
             f"{done['removed']:,} removed"
         )
-        if unmet := done["unmet"]:
+        if unmet := counts.unmet:
             shown = ", ".join(map(str, unmet[:SHOWN])) + (", …" if len(unmet) > SHOWN else "")
             lines.append(f"         not met: line {shown} of the file is about what is not there")
     for name, share in counts.doubtful.items():
