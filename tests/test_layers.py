@@ -42,7 +42,7 @@ INSIDE = {
     "dedup.formats": "row jsonl text outputs inputs cleaned write",
     "dedup.index": "store shared kernels table seen remember index care",
     "dedup.report": "summary plain diff explain overlap sights page",
-    "dedup.adapters": "fields worker scrapy datatrove",
+    "dedup.adapters": "extractors fields worker scrapy datatrove",
 }
 
 
