@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         "clean",
         help="remove repetitions and page residue, and record every removal",
         description="Clean dumps: JSON lines (.jsonl, .ndjson) or raw text (.txt), "
-        "plain, .gz or .zst; files, folders, globs, or - for standard input.",
+        "plain, compressed or in archives; files, folders, globs, or - for standard input.",
     )
     clean.add_argument("inputs", nargs="+", metavar="IN", help="file, folder, glob, or -")
     clean.add_argument("-o", "--out", metavar="OUT", help="cleaned records; - for standard output")

@@ -40,7 +40,8 @@ def _setting(
 
 KINDS = ("duplicate", "related", "byline", "boilerplate", "title")  # of what goes
 LEAST_MEMORY = 512 << 20  # the program and its compiled kernels take a third of it
-_UNITS = {"M": 1 << 20, "G": 1 << 30}
+LEAST_RECORD = 1 << 10
+_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,11 @@ class Config:
         "spill to disk to stay under so much memory, such as 800M or 2G; the output is the same",
         metavar="SIZE",
     )
+    max_record: str = _setting(
+        "64M",
+        "refuse a line or record of more bytes than this, which is never held in memory",
+        metavar="SIZE",
+    )
     workers: int = _setting(
         1,
         "threads that read, fold and compare at a time; the output is the same",
@@ -156,6 +162,7 @@ class Config:
                 object.__setattr__(self, setting.name, tuple(value))
             _check(setting, getattr(self, setting.name))
         self.memory_limit()
+        self.record_limit()
         self.outlets()
 
     @classmethod
@@ -187,16 +194,22 @@ class Config:
 
     def memory_limit(self) -> int | None:
         """Bytes to stay under, None for no limit."""
-        if not self.memory:
-            return None
-        found = re.fullmatch(r"(\d+(?:\.\d+)?) *([MG])(?:i?B)?", self.memory, re.IGNORECASE)
-        size = float(found[1]) * _UNITS[found[2].upper()] if found else 0.0
-        if size < LEAST_MEMORY:
-            raise ConfigError(
-                f"{flag_of('memory')}: {self.memory!r} is not a size of "
-                f"{LEAST_MEMORY >> 20}M or more; try 800M or 2G"
-            )
-        return int(size)
+        return _size("memory", self.memory, LEAST_MEMORY) if self.memory else None
+
+    def record_limit(self) -> int:
+        """Bytes of a line or record at most."""
+        return _size("max_record", self.max_record, LEAST_RECORD)
+
+
+def _size(name: str, value: str, least: int) -> int:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) *([KMG])(?:i?B)?", value, re.IGNORECASE)
+    size = float(found[1]) * _UNITS[found[2].upper()] if found else 0.0
+    if size < least:
+        smallest = f"{least >> 20}M" if least >> 20 else f"{least >> 10}K"
+        raise ConfigError(
+            f"{flag_of(name)}: {value!r} is not a size of {smallest} or more; try 800M or 2G"
+        )
+    return int(size)
 
 
 def flag_of(name: str) -> str:

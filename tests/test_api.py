@@ -12,7 +12,7 @@ import pytest
 import dedup
 from dedup.config import Config
 from dedup.engines.processes import in_parts
-from dedup.formats import inputs
+from dedup.formats import lines
 
 ROWS = [
     {
@@ -116,7 +116,7 @@ def test_same_bytes_as_the_command_whatever_the_hash_seed(tmp_path, seed):
 @pytest.mark.parametrize("level", ["block", "sentence"])
 def test_same_bytes_whatever_the_batch_and_the_workers(monkeypatch, size, workers, level):
     expected = dedup.clean(ROWS, level=level)
-    monkeypatch.setattr(inputs, "CHUNK", size)
+    monkeypatch.setattr(lines, "CHUNK", size)
     found = dedup.clean(ROWS, workers=workers, level=level)
     for name in ("clean", "removed", "dropped"):
         assert list(found.lines(name)) == list(expected.lines(name))

@@ -17,6 +17,7 @@ import zstandard
 from dedup import __version__
 from dedup.cli import main
 
+KNOWN = ".jsonl, .ndjson, .txt (plain, .gz, .zst, .bz2, .xz, in .zip or .tar)"
 PARAGRAPHS = (
     "افتتحت بلدية المرسى سوقا جديدا للخضار قرب الميناء القديم، وحضر الافتتاح عشرات الباعة.",
     "وقال رئيس البلدية إن السوق يضم ستين محلا للخضار والفاكهة وموقفا واسعا للشاحنات.",
@@ -258,16 +259,15 @@ def test_left_overs_of_an_earlier_run_go(two):
         (["nope.jsonl", "-o", "o.jsonl"], "nope.jsonl: no such file or folder; check the name"),
         (
             ["empty", "-o", "o.jsonl"],
-            "empty: no input in this folder; dedup reads .jsonl, .ndjson, .txt (plain, .gz, .zst)",
+            f"empty: no input in this folder; dedup reads {KNOWN}",
         ),
         (
             ["*.parquet", "-o", "o.jsonl"],
-            "*.parquet: no input matches; dedup reads .jsonl, .ndjson, .txt (plain, .gz, .zst)",
+            f"*.parquet: no input matches; dedup reads {KNOWN}",
         ),
         (
             ["x.csv", "-o", "o.jsonl"],
-            "x.csv: unknown kind of file '.csv'; dedup reads .jsonl, .ndjson, .txt "
-            "(plain, .gz, .zst)",
+            f"x.csv: unknown kind of file '.csv'; dedup reads {KNOWN}",
         ),
         (
             ["in.jsonl", "-o", "in.jsonl"],

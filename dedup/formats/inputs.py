@@ -1,27 +1,29 @@
-"""Finding inputs: files, folders, globs, standard input; plain, .gz, .zst."""
+"""Finding inputs: files, folders, globs, members of archives, standard input."""
 
 from __future__ import annotations
 
 import glob
-import gzip
 import io
 import json
 import os
 import sys
-import tempfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Any, TypeAlias
+from functools import partial
+from pathlib import Path, PurePath
+from typing import Any, TypeAlias
 
 import orjson
 
 from dedup.config import Config
 from dedup.errors import InputError, RecordError
-from dedup.formats.jsonl import BOM, CUT_OFF, Fields, JsonLines
+from dedup.formats.archives import Member, is_archive, members
+from dedup.formats.jsonl import BOM, Fields, JsonLines
+from dedup.formats.lines import pieces
 from dedup.formats.outputs import SIDE
+from dedup.formats.packed import PACKED, unpacked
 from dedup.formats.row import Row
+from dedup.formats.spool import Spool
 from dedup.formats.text import TextDump
 from dedup.records import Batch, Rejected
 
@@ -31,9 +33,7 @@ READERS: dict[str, type[Reader]] = {
     ".ndjson": JsonLines,
     ".txt": TextDump,
 }
-CHUNK = 1 << 21  # bytes read at once; a batch is made of so much
-PACKED = (".gz", ".zst")
-KNOWN = f"{', '.join(READERS)} (plain, {', '.join(PACKED)})"
+KNOWN = f"{', '.join(READERS)} (plain, {', '.join(PACKED)}, in .zip or .tar)"
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ class Input:
     """
 
     name: str
-    open: Callable[[], io.BufferedIOBase]
+    open: Callable[[], io.BufferedReader]
     kind: Callable[[str, Config], Reader]
     size: int = 0
     path: Path | None = None
@@ -92,7 +92,9 @@ class Inputs:
         for item, reader in zip(self.inputs, self._readers, strict=True):
             records = 0
             with _reading(item), item.open() as file:
-                for found in reader.batches(_chunks(file, progress), self.fields):
+                for found in reader.batches(
+                    pieces(file, self.config.record_limit(), progress), self.fields
+                ):
                     if isinstance(found, Batch):
                         records += len(found.ids)
                     elif self.config.on_error == "fail":
@@ -100,6 +102,11 @@ class Inputs:
                     yield found
             if not records:
                 self.empty.append(item.name)
+
+    def _pieces(
+        self, file: io.BufferedReader, progress: Callable[[int], None] | None
+    ) -> Iterator[bytes]:
+        return pieces(file, self.config.record_limit(), progress)
 
     def rows(self, progress: Callable[[int], None] | None = None, start: int = 0) -> Iterator[Row]:
         """The records once more, in the same order, as rows to write.
@@ -116,7 +123,9 @@ class Inputs:
             start -= skipped
             if skipped < reader.records:
                 with _reading(item), item.open() as file:
-                    yield from reader.rows(_chunks(file, progress), skipped)
+                    yield from reader.rows(
+                        pieces(file, self.config.record_limit(), progress), skipped
+                    )
 
 
 class _reading:
@@ -145,21 +154,6 @@ class _reading:
             )
 
 
-def _chunks(file: io.BufferedIOBase, progress: Callable[[int], None] | None) -> Iterator[bytes]:
-    """The bytes of a file in pieces that end where a line ends."""
-    rest: list[bytes] = []
-    while data := file.read1(CHUNK):
-        if progress is not None:
-            progress(len(data))
-        cut = data.rfind(b"\n") + 1
-        if cut:
-            yield b"".join((*rest, memoryview(data)[:cut]))
-            rest = []
-        rest.append(data[cut:])
-    if last := b"".join(rest):
-        yield last
-
-
 def open_inputs(
     sources: Iterable[str | os.PathLike[str] | Mapping[str, Any]], config: Config
 ) -> Inputs:
@@ -177,6 +171,7 @@ def open_inputs(
             continue
         for item in _find(os.fspath(source)):
             real = os.path.realpath(item.path) if item.path else item.name
+            real += item.name.partition("!")[2] and item.name
             if real not in seen:
                 seen.add(real)
                 items.append(item)
@@ -190,7 +185,10 @@ def open_inputs(
 def piece(name: str, data: bytes, before: int) -> Input:
     """Some lines of a stream of JSON lines, behind so many others."""
     return Input(
-        name, lambda: io.BytesIO(data), lambda n, config: JsonLines(n, config, before), len(data)
+        name,
+        lambda: io.BufferedReader(io.BytesIO(data)),
+        lambda n, config: JsonLines(n, config, before),
+        len(data),
     )
 
 
@@ -226,151 +224,81 @@ def _find(name: str) -> Iterator[Input]:
         found = sorted(p for p in path.rglob("*") if _is_input(p))
         if not found:
             raise InputError(f"{name}: no input in this folder; dedup reads {KNOWN}")
-        yield from map(_file, found)
     elif path.exists():
-        yield _file(path)
+        found = [path]
     elif glob.has_magic(name):
         paths = [Path(p) for p in sorted(glob.glob(name, recursive=True))]
         found = [p for p in paths if _is_input(p)]
         if not found:
             raise InputError(f"{name}: no input matches; dedup reads {KNOWN}")
-        yield from map(_file, found)
     else:
         raise InputError(f"{name}: no such file or folder; check the name")
+    for path in found:
+        yield from _file(path)
 
 
 def _is_input(path: Path) -> bool:
-    """Whether a file found in a folder is to be read: side files of earlier runs are not."""
-    side = path.name.lower().split(".")[-2:-1]
+    """Whether a file found in a folder is to be read."""
     try:
-        return path.is_file() and _kind(path) in READERS and not set(side) & set(SIDE)
+        return path.is_file() and (_is_read(path) or is_archive(path))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
 
 
-def _kind(path: Path) -> str:
+def _is_read(path: PurePath) -> bool:
+    """Whether a name is an input's; those of the side files of earlier runs are not."""
+    return _kind(path) in READERS and not set(path.name.lower().split(".")[-2:-1]) & set(SIDE)
+
+
+def _kind(path: PurePath) -> str:
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in PACKED:
         suffixes.pop()
     return suffixes[-1] if suffixes else ""
 
 
-def _file(path: Path) -> Input:
+def _file(path: Path) -> Iterator[Input]:
     name, kind = str(path), _kind(path)
-    if kind not in READERS:
+    if kind not in READERS and not is_archive(path):
         raise InputError(f"{name}: unknown kind of file {kind!r}; dedup reads {KNOWN}")
     if path.is_file() and not os.access(path, os.R_OK):
         raise InputError(f"{name}: not allowed to read this file")
-    return Input(name, lambda: _open(path), READERS[kind], path.stat().st_size, path)
+    if is_archive(path):
+        yield from _members(path)
+    else:
+        yield Input(name, lambda: _open(path), READERS[kind], path.stat().st_size, path)
 
 
-def _open(path: Path) -> io.BufferedIOBase:
-    packing = path.suffix.lower()
-    if packing == ".gz":
-        packed = gzip.open(path, "rb")  # noqa: SIM115 - closed by its reader
-        return io.BufferedReader(_Torn(packed, packed.read1, (EOFError, zlib.error)))
-    if packing == ".zst":
-        try:
-            import zstandard  # noqa: PLC0415 - optional
-        except ImportError as error:
-            raise InputError(
-                f"{path}: reading .zst needs zstandard; try: pip install 'newsdedup[zstd]'"
-            ) from error
-        zst = _Zst(path.open("rb"), zstandard.ZstdDecompressor())
-        return io.BufferedReader(_Torn(zst, zst.read, (EOFError, zstandard.ZstdError)))
-    return path.open("rb")
+def _members(path: Path) -> Iterator[Input]:
+    none = True
+    for member in members(path):
+        inner = PurePath(member.name)
+        if member.name and not _is_read(inner):
+            continue
+        none = False
+        name = f"{path}!{member.name}" if member.name else str(path)
+        kind = READERS[_kind(inner)] if member.name else JsonLines
+        yield Input(name, partial(_unpack, member, name), kind, member.size, path)
+    if none:
+        raise InputError(f"{path}: no input in this archive; dedup reads {KNOWN}")
 
 
-class _Zst:
-    """Frames of a .zst file; unlike the library's own reader it tells when one is cut off."""
-
-    def __init__(self, file: IO[bytes], decompressor: Any) -> None:
-        self._file = file
-        self._decompressor = decompressor
-        self._frame: Any = None
-
-    def read(self, size: int) -> bytes:
-        """Some bytes, none at the end.
-
-        Raises:
-            EOFError: the file ends within a frame.
-        """
-        data = b""
-        while not data:
-            packed = self._file.read(1 << 16)
-            if not packed:
-                if self._frame is not None:
-                    raise EOFError
-                return b""
-            while packed:
-                self._frame = self._frame or self._decompressor.decompressobj()
-                data += self._frame.decompress(packed)
-                packed = self._frame.unused_data
-                if self._frame.eof:
-                    self._frame = None
-        return data
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+def _unpack(member: Member, name: str) -> io.BufferedReader:
+    return unpacked(member.open(), name)
 
 
-class _Torn(io.RawIOBase):
-    """A decompressor whose data may be cut off: it then ends in a line that says so."""
-
-    MARK = b"\n" + CUT_OFF
-
-    def __init__(
-        self, inner: Any, read: Callable[[int], bytes], errors: tuple[type[Exception], ...]
-    ) -> None:
-        self._inner = inner
-        self._read = read  # gives what there is at once, so that nothing whole is lost
-        self._errors = errors
-        self._rest = b""
-        self._ended = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        done = 0
-        while done < len(buffer) and (self._rest or not self._ended):
-            if not self._rest:
-                try:
-                    self._rest = self._read(1 << 16)
-                    self._ended = not self._rest
-                except self._errors:
-                    self._rest, self._ended = self.MARK, True
-            n = min(len(buffer) - done, len(self._rest))
-            buffer[done : done + n] = self._rest[:n]
-            self._rest = self._rest[n:]
-            done += n
-        return done
-
-    def close(self) -> None:
-        self._inner.close()
-        super().close()
+def _open(path: Path) -> io.BufferedReader:
+    return unpacked(path.open("rb"), str(path))
 
 
 def _standard_input() -> Input:
     """Standard input, kept in a temporary file since it is read twice; JSONL or a raw dump."""
-    spool = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the input
-    stream = sys.stdin.buffer
-    while chunk := stream.read(1 << 20):
-        spool.write(chunk)
-    size = spool.tell()
-    spool.seek(0)
-    start = spool.read(4096).removeprefix(BOM).lstrip()
+    spool = Spool()
+    spool.fill(iter(lambda: sys.stdin.buffer.read(1 << 20), b""))
 
-    def again() -> io.BufferedIOBase:
-        spool.seek(0)
-        return _Unclosed(spool)
+    def again() -> io.BufferedReader:
+        return unpacked(io.BufferedReader(spool.open()), "standard input")
 
-    return Input("stdin", again, JsonLines if start[:1] == b"{" else TextDump, size)
-
-
-class _Unclosed(io.BufferedReader):
-    """A view of a file that stays open when the view is closed."""
-
-    def __init__(self, file: Any) -> None:
-        super().__init__(io.FileIO(os.dup(file.fileno()), "rb"))
+    with again() as file:
+        start = file.peek(4096)[:4096].removeprefix(BOM).lstrip()
+    return Input("stdin", again, JsonLines if start[:1] == b"{" else TextDump, spool.size)

@@ -17,6 +17,7 @@ import orjson
 from msgspec.structs import astuple
 
 from dedup.config import Config, flag_of
+from dedup.formats.lines import refused
 from dedup.formats.row import Row
 from dedup.records import ALIASES, Batch, Rejected, Strings
 from dedup.text.utf8 import is_utf8
@@ -24,8 +25,6 @@ from dedup.text.utf8 import is_utf8
 Fields: TypeAlias = Counter[tuple[str, str]]
 """(meaning, field name) -> in how many records it served."""
 
-CUT_OFF = b"\0cut off"  # the line that a torn compressed file ends in
-TORN = "the compressed file is cut off here; what came before was read"
 BOM = b"\xef\xbb\xbf"
 QUOTE = ord('"')
 STRING = (msgspec.Raw,)  # left as it was written: only kernels look into it
@@ -97,7 +96,8 @@ class JsonLines:
                 try:
                     found.append(parser.parse(line, doubtful))
                 except NotARecord as wrong:
-                    yield Rejected(self._name, number, str(wrong), line)
+                    rule, raw = refused(line) or (str(wrong), line)
+                    yield Rejected(self._name, number, rule, raw)
                     continue
                 served[parser.names] += 1
                 self._lines.append(number)
@@ -304,8 +304,6 @@ def _lines(chunk: bytes) -> list[bytes]:
 
 def _why(line: bytes, error: Exception) -> str:
     """What is wrong with a line that could not be decoded."""
-    if line == CUT_OFF:
-        return TORN
     row = line.strip()
     try:
         row.decode()
@@ -365,7 +363,7 @@ def _host(value: str) -> str:
 def rejected_row(row: Rejected) -> bytes:
     """A line of the file of rejected lines: where, why, and the line itself, bytes and all."""
     out: dict[str, Any] = {"file": row.file, "line": row.line, "reason": row.rule}
-    if row.raw != CUT_OFF:
+    if row.raw:
         try:
             out["text"] = row.raw.decode()
         except UnicodeDecodeError:

@@ -12,7 +12,8 @@ import numpy as np
 import orjson
 
 from dedup.config import Config
-from dedup.formats.jsonl import CUT_OFF, TORN, Fields, not_utf8
+from dedup.formats.jsonl import Fields, not_utf8
+from dedup.formats.lines import refused
 from dedup.formats.row import Row
 from dedup.records import Batch, Rejected, Strings
 from dedup.text import lexicon
@@ -85,10 +86,10 @@ class TextDump:
         numbers: list[int] = []
         rejected: list[Rejected] = []
         for number, line in enumerate(io.BytesIO(b"".join(chunks)), 1):
+            if told := refused(line):
+                rejected.append(Rejected(self._name, number, *told))
+                continue
             try:
-                if line == CUT_OFF:
-                    rejected.append(Rejected(self._name, number, TORN, line))
-                    continue
                 text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as wrong:
                 rejected.append(Rejected(self._name, number, not_utf8(wrong), line))
