@@ -132,6 +132,7 @@ def run(
     words = lexicon.load(config.marker)
     dated = config.keep == "earliest"
     corpus = build(batches, words, memory, config.workers, dated, config.level != "block")
+    counts.same_ids = corpus.same_ids()
     known = index.look(corpus, memory) if index is not None else None
     if known is not None:
         corpus = known.corpus
@@ -255,7 +256,7 @@ def _batches(
         else:
             counts.reject(f"{found.file}:{found.line}: {found.rule}")
             sink.put("rejected", [jsonl.rejected_row(found)])
-    counts.empty = list(inputs.empty)
+    counts.empty = dict(inputs.empty)
 
 
 def _texts(inputs: Inputs, numbers: Iterable[int], seen: int) -> dict[int, str]:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from dedup import __version__, cli_index
 from dedup.config import Config, flag_of
-from dedup.errors import DedupError
+from dedup.errors import DedupError, one_line
 
 if TYPE_CHECKING:
     from dedup.result import Result
 
 WAITING = "waiting for the index"
 COMPILING = "dedup: compiling for this machine, once; later runs start at once"
+UNKEPT = "dedup: compiling for this run only; set NUMBA_CACHE_DIR to a folder to keep it in"
 
 EXAMPLES = """\
 examples:
@@ -44,18 +45,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _stop)
     try:
         code: int = arguments.run(arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return code
     except DedupError as error:
-        print(f"dedup: {error}", file=sys.stderr)
-        return 2
+        return _wrong(str(error))
     except BrokenPipeError:
         # Whoever read our output has enough; keep Python from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        return _wrong(f"{error.filename or 'temporary files'}: {error.strerror or error}")
+    except MemoryError:
+        return _wrong("out of memory; try --memory, or a part of the input")
     except KeyboardInterrupt:
         print("dedup: interrupted; nothing was written", file=sys.stderr)
         return 130
+
+
+def _wrong(what: str) -> int:
+    print(f"dedup: {one_line(what)}", file=sys.stderr)
+    return 2
 
 
 def _stop(number: int, frame: object) -> None:
@@ -235,10 +245,11 @@ def _clean(arguments: argparse.Namespace) -> int:
     quiet = arguments.quiet
     _spare_scipy()
     from dedup.clean import clean, is_warm, warm_up  # noqa: PLC0415
+    from dedup.engines import compiled  # noqa: PLC0415
     from dedup.report import summary  # noqa: PLC0415
 
-    if not quiet and not is_warm():
-        print(COMPILING, file=sys.stderr, flush=True)
+    if not quiet and not (compiled.KEPT and is_warm()):
+        print(COMPILING if compiled.KEPT else UNKEPT, file=sys.stderr, flush=True)
     warm_up()
     with _Bar(quiet) as bar:
         files = dict.fromkeys(("removed", "stats", "explain_kept", "report"))

@@ -47,3 +47,8 @@ class IndexFileError(DedupError):
 
 class GuardError(DedupError):
     """The run would take more out than it was allowed to; nothing was written."""
+
+
+def one_line(text: str) -> str:
+    """A text as one line: names of files may hold line ends."""
+    return text.replace("\r", "\\r").replace("\n", "\\n")

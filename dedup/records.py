@@ -133,7 +133,8 @@ class Counts:
         kinds: blocks removed, by kind; spans of white space for "blank".
         removed_chars: characters removed, by kind.
         sources: (source -> [blocks, blocks removed]).
-        empty: inputs without a record.
+        empty: inputs without a record, and how many lines in them are none.
+        same_ids: records whose id an earlier record has, and one such id.
         capped: blocks for which `max_candidates` cut the comparison short.
         sentences: whether sentences were compared, besides blocks.
         doubtful: outlet -> the share of its characters that went as page residue, where that is
@@ -153,7 +154,8 @@ class Counts:
     why_rejected: list[str] = field(default_factory=list)
     stories: int = 0
     retold: int = 0
-    empty: list[str] = field(default_factory=list)
+    empty: dict[str, int] = field(default_factory=dict)
+    same_ids: tuple[int, str] = (0, "")
     capped: int = 0
     kinds: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     removed_chars: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))

@@ -210,7 +210,9 @@ def test_field_names_by_alias_and_by_flag(tmp_path):
 
 BAD_LINES = [
     (b'{"text":"x"', "not JSON: unexpected end of data at column 12"),
-    (b'{"text":"\\ud800"}', "not JSON: no low surrogate in string at column 10"),
+    (b'{"text":"\\ud800"}', "not JSON: half a surrogate pair at column 10; no text can hold it"),
+    (b'{"n":NaN}', "not JSON: NaN at column 6; JSON has no such number, write null"),
+    (b'{"n":-Infinity}', "not JSON: -Infinity at column 6; JSON has no such number, write null"),
     (b"[1]", "a JSON array, not an object; every line must be one {...}"),
     (b'{"inhalt":"abc"}', "field 'text' is missing; try --text-field inhalt"),
     (

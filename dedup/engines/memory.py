@@ -112,6 +112,8 @@ class Memory:
 
     def _mapped(self, file: Any, shape: Any, dtype: Any) -> np.ndarray[Any, Any]:
         mode: Any = "r+" if os.fstat(file.fileno()).st_size else "w+"
+        if hasattr(os, "posix_fallocate"):  # a disk that is full later would end the process
+            os.posix_fallocate(file.fileno(), 0, int(np.prod(shape)) * np.dtype(dtype).itemsize)
         mapped: Any = np.memmap(file, dtype=dtype, mode=mode, shape=shape)
         out: np.ndarray[Any, Any] = mapped.view(np.ndarray)  # kernels are compiled for plain arrays
         self._maps[id(out)] = out, mapped._mmap, file

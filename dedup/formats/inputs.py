@@ -62,13 +62,13 @@ class Inputs:
         inputs: the inputs.
         config: field names and what to do about lines that are no records.
         fields: how often each field name served for each meaning, of the last reading.
-        empty: inputs that held no record, of the last reading.
+        empty: inputs that held no record, with their lines that are none, of the last reading.
     """
 
     inputs: list[Input]
     config: Config
     fields: Fields = field(default_factory=Fields)
-    empty: list[str] = field(default_factory=list)
+    empty: dict[str, int] = field(default_factory=dict)
     _readers: list[Reader] = field(default_factory=list)
 
     @property
@@ -90,7 +90,7 @@ class Inputs:
         self.empty.clear()
         self._readers = [item.kind(item.name, self.config) for item in self.inputs]
         for item, reader in zip(self.inputs, self._readers, strict=True):
-            records = 0
+            records = rejected = 0
             with _reading(item), item.open() as file:
                 for found in reader.batches(
                     pieces(file, self.config.record_limit(), progress), self.fields
@@ -99,9 +99,11 @@ class Inputs:
                         records += len(found.ids)
                     elif self.config.on_error == "fail":
                         raise RecordError(found.file, found.line, found.rule)
+                    else:
+                        rejected += 1
                     yield found
             if not records:
-                self.empty.append(item.name)
+                self.empty[item.name] = rejected
 
     def _pieces(
         self, file: io.BufferedReader, progress: Callable[[int], None] | None
@@ -237,6 +239,11 @@ def _find(name: str) -> Iterator[Input]:
         yield from _file(path)
 
 
+def _shown(path: PurePath) -> str:
+    """A path as text: on disk it may be any bytes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def _is_input(path: Path) -> bool:
     """Whether a file found in a folder is to be read."""
     try:
@@ -258,7 +265,7 @@ def _kind(path: PurePath) -> str:
 
 
 def _file(path: Path) -> Iterator[Input]:
-    name, kind = str(path), _kind(path)
+    name, kind = _shown(path), _kind(path)
     if kind not in READERS and not is_archive(path):
         raise InputError(f"{name}: unknown kind of file {kind!r}; dedup reads {KNOWN}")
     if path.is_file() and not os.access(path, os.R_OK):
@@ -276,7 +283,7 @@ def _members(path: Path) -> Iterator[Input]:
         if member.name and not _is_read(inner):
             continue
         none = False
-        name = f"{path}!{member.name}" if member.name else str(path)
+        name = f"{_shown(path)}!{_shown(inner)}" if member.name else _shown(path)
         kind = READERS[_kind(inner)] if member.name else JsonLines
         yield Input(name, partial(_unpack, member, name), kind, member.size, path)
     if none:
@@ -293,6 +300,8 @@ def _open(path: Path) -> io.BufferedReader:
 
 def _standard_input() -> Input:
     """Standard input, kept in a temporary file since it is read twice; JSONL or a raw dump."""
+    if sys.stdin is None:
+        raise InputError("standard input: is closed; name a file")
     spool = Spool()
     spool.fill(iter(lambda: sys.stdin.buffer.read(1 << 20), b""))
 

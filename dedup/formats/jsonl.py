@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +38,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "date": (str, int, float),
     "source": (str,),
 }
+
+
+_NO_NUMBER = re.compile(r"-?\b(?:NaN|Infinity|nan|inf)\b")
 
 
 class Found(NamedTuple):
@@ -311,10 +315,21 @@ def _why(line: bytes, error: Exception) -> str:
     except UnicodeDecodeError as wrong:
         return not_utf8(wrong)
     except orjson.JSONDecodeError as wrong:
-        return f"not JSON: {str(wrong).replace(': line 1 column', ' at column').partition(' (')[0]}"
+        return _not_json(wrong)
     if isinstance(found, dict):
         return f"not JSON: {error}"
     return f"a JSON {_type(found)}, not an object; every line must be one {{...}}"
+
+
+def _not_json(wrong: orjson.JSONDecodeError) -> str:
+    said = str(wrong).replace(": line 1 column", " at column").partition(" (")[0]
+    number = _NO_NUMBER.search(wrong.doc, max(0, wrong.pos - 2), wrong.pos + 9)
+    if number:
+        column = number.start() + 1
+        return f"not JSON: {number[0]} at column {column}; JSON has no such number, write null"
+    if "surrogate" in said:
+        return f"not JSON: half a surrogate pair at column {wrong.colno}; no text can hold it"
+    return f"not JSON: {said}"
 
 
 def not_utf8(wrong: UnicodeDecodeError) -> str:

@@ -102,6 +102,8 @@ class Outputs:
             InputError: the disk is full, or the file cannot be made.
         """
         if name == "clean" and self._to_stdout:
+            if sys.stdout is None:
+                raise InputError("standard output: is closed; name a file with -o")
             with _one_line("standard output"):
                 sys.stdout.buffer.write(data)
         elif name in self.paths:
@@ -132,6 +134,8 @@ class Outputs:
 
     def _finish(self) -> None:
         if self._to_stdout:
+            if sys.stdout is None:
+                raise InputError("standard output: is closed; name a file with -o")
             with _one_line("standard output"):
                 sys.stdout.buffer.flush()
         for name in ("clean", "removed", "kept"):

@@ -172,6 +172,7 @@ class Torn(io.RawIOBase):
         self._inner = inner
         self._rest = b""
         self._ended = False
+        self._new_line = True
 
     def readable(self) -> bool:
         """They can be read."""
@@ -194,12 +195,15 @@ class Torn(io.RawIOBase):
         try:
             data: bytes = self._inner.read(PIECE)
         except EOFError:
-            self._ended = True
-            return b"\n" + CUT_OFF
+            return self._told(CUT_OFF)
         except (Damaged, zlib.error, lzma.LZMAError, zipfile.BadZipFile):
-            self._ended = True
-            return b"\n" + DAMAGED
+            return self._told(DAMAGED)
+        self._new_line = data.endswith(b"\n") if data else self._new_line
         return data
+
+    def _told(self, line: bytes) -> bytes:
+        self._ended = True
+        return line if self._new_line else b"\n" + line
 
     def close(self) -> None:
         """Close what is within."""

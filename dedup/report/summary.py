@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from dedup.errors import one_line
 from dedup.records import ALIASES, SHOWN, Counts
 
 BAR = 24
@@ -26,7 +27,7 @@ def summary(
     ]
     for name, (articles, titles, bylines) in counts.dumps.items():
         lines.append(
-            f"dump     {name}: cut into {_n(articles, 'article')} by "
+            f"dump     {one_line(name)}: cut into {_n(articles, 'article')} by "
             f"{_n(titles, 'headline')} and {_n(bylines, 'credit line')}"
         )
     if chosen := _mapping(fields, counts.records):
@@ -70,11 +71,27 @@ def summary(
         )
     if counts.rejected:
         lines.append(f"rejected {_n(counts.rejected, 'line')}, set aside")
-        lines += [f"         {why}" for why in counts.why_rejected]
-    lines += [f"empty    {name}: no records in it" for name in counts.empty[:SHOWN]]
+        lines += [f"         {one_line(why)}" for why in counts.why_rejected]
+    empty = [(one_line(name), lines_) for name, lines_ in counts.empty.items()]
+    for name, rejected in empty[:SHOWN]:
+        if rejected:
+            lines.append(
+                f"WARNING  {name}: nothing in it could be read, {_n(rejected, 'line')} set aside; "
+                "is it what its name says?"
+            )
+        else:
+            lines.append(f"empty    {name}: no records in it")
+    if len(empty) > SHOWN:
+        lines.append(f"empty    {len(empty) - SHOWN:,} more without a record")
+    if counts.same_ids[0]:
+        again, example = counts.same_ids
+        lines.append(
+            f"ids      {_n(again, 'record')} with the id of an earlier one, such as "
+            f"{one_line(example)!r}; removals name them by place too (line)"
+        )
     if counts.capped:
         lines.append(f"capped   {_n(counts.capped, 'block')} by --max-candidates")
-    lines += [f"wrote    {path}" for path in paths.values() if path.exists()]
+    lines += [f"wrote    {one_line(str(path))}" for path in paths.values() if path.exists()]
     return "\n".join(lines)
 
 

@@ -80,6 +80,23 @@ class Corpus(NamedTuple):
         """int32[n]; the record of each block that stands in a text."""
         return self.blocks.record[: self.n]
 
+    def same_ids(self) -> tuple[int, str]:
+        """How many records have an id that an earlier record has, and the first such id."""
+        hashes = np.fromiter(map(hash, self.ids), dtype=np.int64, count=self.records)
+        order = np.argsort(hashes, kind="stable")
+        again = order[1:][hashes[order[1:]] == hashes[order[:-1]]]
+        if not again.size:
+            return 0, ""
+        alike = set(hashes[again].tolist())
+        seen: set[str] = set()
+        found = []
+        for id_ in self.ids:
+            if hash(id_) in alike:
+                if id_ in seen:
+                    found.append(id_)
+                seen.add(id_)
+        return len(found), found[0] if found else ""
+
     def places(self, which: I32 | I64) -> list[Place]:
         """Where some blocks stand."""
         blocks = self.blocks

@@ -1,0 +1,291 @@
+"""Bad and hostile input: one clear line, an exit code, and nothing lost."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from pages import part_of, table
+
+import dedup
+from dedup.cli import main
+
+PAGE = "docs/formats.md"
+PART = "bad input: written by tests/test_limits.py --update-golden"
+GOOD = '{"id":"a","text":"مركب أزرق يعود إلى ميناء المرسى"}\n'.encode()
+LAST = '{"id":"z","text":"حقل قمح يحصد في أول الصيف"}\n'.encode()
+
+
+class Bad(NamedTuple):
+    """One kind of bad input: its files, what is shown, and the ids that come out."""
+
+    what: str
+    files: dict[str, bytes]
+    shown: str
+    kept: str
+    ids: tuple[str, ...] = ("a", "z")
+    code: int = 0
+    arguments: tuple[str, ...] = ()
+
+
+def around(line, name="in.jsonl"):
+    return {name: GOOD + line + b"\n" + LAST}
+
+
+SET_ASIDE = "the other lines; this one is set aside with its bytes"
+WHOLE = "everything"
+BAD = [
+    Bad("a line that ends early", around(b'{"text":"x"'),
+        "in.jsonl:2: not JSON: unexpected end of data at column 12", SET_ASIDE),
+    Bad("NaN, Infinity", around(b'{"id":"n","score":NaN,"text":"x"}'),
+        "in.jsonl:2: not JSON: NaN at column 19; JSON has no such number, write null", SET_ASIDE),
+    Bad("half a surrogate pair", around(rb'{"text":"\ud83d x"}'),
+        "in.jsonl:2: not JSON: half a surrogate pair at column 10; no text can hold it", SET_ASIDE),
+    Bad("bytes that are no UTF-8", around(b'{"text":"ab\xff"}'),
+        "in.jsonl:2: not UTF-8: byte 0xff at column 12; "
+        "convert the file, e.g. iconv -f windows-1256 -t utf-8", SET_ASIDE),
+    Bad("a NUL byte", around(b'{"text":"a\0b"}'),
+        "in.jsonl:2: not JSON: unexpected control character in string at column 11", SET_ASIDE),
+    Bad("an escaped NUL", around(rb'{"id":"n","text":"a\u0000b"}'), "read     3 records", WHOLE,
+        ("a", "n", "z")),
+    Bad("nesting without end", around(b'{"x":' + b"[" * 10**6),
+        "in.jsonl:2: not JSON: depth limit exceeded at column 1030", SET_ASIDE),
+    Bad("nested 10^5 deep", around(b'{"x":' + b"[" * 10**5 + b"]" * 10**5 + b',"text":"x"}'),
+        "in.jsonl:2: not JSON: depth limit exceeded at column 1030", SET_ASIDE),
+    Bad("no object", around(b"[1]"),
+        "in.jsonl:2: a JSON array, not an object; every line must be one {...}", SET_ASIDE),
+    Bad("no text", around(b'{"id":"n","inhalt":"x y"}'),
+        "in.jsonl:2: field 'text' is missing; try --text-field inhalt", SET_ASIDE),
+    Bad("a text that is none", around(b'{"id":"n","text":["x"]}'),
+        "in.jsonl:2: field 'text' is a JSON array, not a string", SET_ASIDE),
+    Bad("a number beyond 64 bits",
+        around(b'{"id":"n","n":123456789012345678901234567890,"text":"x y"}'),
+        "read     3 records", "everything, the number as it was written", ("a", "n", "z")),
+    Bad("ids of other types", around(b'{"id":7,"text":"x y"}\n{"id":[1],"text":"p q"}'),
+        "read     4 records",
+        "everything; a number serves as id, another type does not", ("a", 7, [1], "z")),
+    Bad("an id twice", around(b'{"id":"a","text":"x y"}'),
+        "ids      1 record with the id of an earlier one, such as 'a'",
+        "everything, and restore stays exact", ("a", "a", "z")),
+    Bad("a line beyond `--max-record`", around(b'{"id":"n","text":"' + b"x" * 3000 + b'"}'),
+        "in.jsonl:2: a line of 3,020 bytes, more than 2,048; try a larger --max-record",
+        "the other lines; where this one stands is set aside", arguments=("--max-record", "2K")),
+    Bad("a compressed file cut off", {"in.jsonl.gz": gzip.compress(GOOD + LAST)[:-6]},
+        "in.jsonl.gz:3: the compressed file is cut off here; what came before was read",
+        "all that is whole"),
+    Bad("a damaged compressed file", {"in.jsonl.gz": gzip.compress(GOOD + LAST) + b"xxxx"},
+        "in.jsonl.gz:3: the compressed file is damaged from here on; what came before was read",
+        "all that is whole"),
+    Bad("nothing but lines that are no records", {"a.jsonl": GOOD, "in.jsonl": b"x\ny\n"},
+        "WARNING  in.jsonl: nothing in it could be read, 2 lines set aside; "
+        "is it what its name says?", "the other inputs; all of this one is set aside", ("a",)),
+    Bad("an empty file", {"a.jsonl": GOOD, "in.jsonl": b""},
+        "empty    in.jsonl: no records in it", "the other inputs", ("a",)),
+    Bad("a line end in a file's name", {"in\n1.jsonl": GOOD + b"x\n"},
+        "in\\n1.jsonl:2: not JSON: unexpected character, expected a JSON value at column 1",
+        SET_ASIDE, ("a",)),
+    Bad("an Arabic name", {"أخبار المرسى.jsonl": GOOD + b"x\n"},
+        "أخبار المرسى.jsonl:2: not JSON: unexpected character", SET_ASIDE, ("a",)),
+    Bad("a name that is no UTF-8", {os.fsdecode(b"n\xe7.jsonl"): GOOD + b"x\n"},
+        "n\\xe7.jsonl:2: not JSON: unexpected character", SET_ASIDE, ("a",)),
+    Bad("an unknown kind of file", {"in.doc": b"x"},
+        "dedup: in.doc: unknown kind of file '.doc'; dedup reads .jsonl, ", "nothing is written",
+        (), 2),
+    Bad("what is no archive", {"in.zip": b"x"},
+        "dedup: in.zip: no archive, or cut off: File is not a zip file; "
+        "fetch or make it once more", "nothing is written", (), 2),
+    Bad("--on-error fail", around(b"x"),
+        "dedup: in.jsonl:2: not JSON: unexpected character, expected a JSON value at column 1",
+        "nothing is written", (), 2, ("--on-error", "fail")),
+]  # fmt: skip
+
+
+def run(*arguments, cwd, **how):
+    return subprocess.run(
+        [sys.executable, "-m", "dedup", *map(str, arguments)],
+        capture_output=True, cwd=cwd, check=False, timeout=300, **how,
+    )  # fmt: skip
+
+
+def rows(path):
+    return [json.loads(line) for line in path.open(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.what)
+def test_bad_input(tmp_path, bad, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name, data in bad.files.items():
+        (tmp_path / name).write_bytes(data)
+    out = tmp_path / "out.jsonl"
+    code = main(["clean", *bad.files, "-o", "out.jsonl", *bad.arguments])
+    said = capsys.readouterr().err
+    assert code == bad.code
+    assert [line for line in said.splitlines() if line.strip().startswith(bad.shown)], said
+    if bad.code:
+        assert len(said.splitlines()) == 1
+        assert sorted(os.listdir(tmp_path)) == sorted(bad.files)
+        return
+    assert [row["id"] for row in rows(out)] == list(bad.ids)
+    dedup.restore(out, tmp_path / "back.jsonl")
+    back = (tmp_path / "back.jsonl").read_bytes()
+    given = b"".join(gzip_or_plain(data) for data in bad.files.values())
+    assert all(line in given.splitlines() for line in back.splitlines())
+    if bad.kept == SET_ASIDE:
+        (rejected,) = rows(tmp_path / "out.rejected.jsonl")
+        assert rejected["text" if "text" in rejected else "base64"]
+
+
+def gzip_or_plain(data):
+    return GOOD + LAST if data.startswith(b"\x1f") else data
+
+
+def test_the_table_of_bad_input(request):
+    made = table(
+        ("input", "line shown", "exit", "what is kept"),
+        [(bad.what, f"`{bad.shown.strip()}`", str(bad.code), bad.kept) for bad in BAD],
+    )
+    assert part_of(PAGE, PART, made, request.config.getoption("--update-golden")) == made
+
+
+def peak(*arguments, cwd):
+    """What a run says, and the most memory it took, in MB."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dedup", *map(str, arguments)], cwd=cwd, stderr=subprocess.PIPE
+    )
+    said = process.stderr.read().decode()
+    _, status, used = os.wait4(process.pid, 0)
+    assert status == 0, said
+    return said, used.ru_maxrss / 1024
+
+
+def test_a_bomb_is_never_held(tmp_path):
+    zeros = gzip.compress(bytes(10**7))
+    (tmp_path / "in.jsonl").write_bytes(GOOD)
+    _, usual = peak("clean", "in.jsonl", "-o", "o.jsonl", cwd=tmp_path)
+    (tmp_path / "in.jsonl.gz").write_bytes(
+        gzip.compress(GOOD + b'{"text":"') + zeros * 100 + gzip.compress(b'"}\n' + LAST)
+    )
+    args = ("in.jsonl.gz", "-o", "o.jsonl", "--max-record", "1M")
+    said, most = peak("clean", *args, cwd=tmp_path)
+    assert "in.jsonl.gz:2: a line of 1,000,000,011 bytes, more than 1,048,576" in said
+    assert [row["id"] for row in rows(tmp_path / "o.jsonl")] == ["a", "z"]
+    assert most < usual + 40
+
+
+def test_a_bomb_of_zstandard_is_never_held(tmp_path):
+    zstandard = pytest.importorskip("zstandard")
+    data = zstandard.ZstdCompressor(level=19).compress(bytes(10**9))
+    (tmp_path / "in.jsonl.zst").write_bytes(data)
+    said, most = peak("clean", "in.jsonl.zst", "-o", "o.jsonl", "--max-record", "1M", cwd=tmp_path)
+    assert "in.jsonl.zst:1: a line of 1,000,000,000 bytes, more than 1,048,576" in said
+    assert most < 400
+
+
+@pytest.mark.parametrize("size", [2047, 2048, 2049, 3 << 20])
+@pytest.mark.parametrize("last", [b"\n", b""])
+def test_the_limit_is_exact(tmp_path, size, last):
+    line = b'{"id":"n","text":"' + b"x" * (size - 20) + b'"}'
+    (tmp_path / "in.jsonl").write_bytes(GOOD + line + last)
+    limit = "2K" if size < 10**4 else "3M"
+    result = dedup.clean(tmp_path / "in.jsonl", max_record=limit)
+    refused = size > dedup.Config(max_record=limit).record_limit()
+    assert [row["line"] for row in result.rejected] == ([2] if refused else [])
+
+
+@pytest.mark.parametrize("size", ["1", "64", "1B", "viel", "-1G"])
+def test_what_is_no_limit_is_refused(size):
+    with pytest.raises(dedup.ConfigError, match=f"--max-record: '{size}' is not a size of 1K or"):
+        dedup.Config(max_record=size)
+
+
+def many(count):
+    return b"".join(
+        json.dumps({"id": n, "text": f"نص رقم {n} لا يشبه غيره {n * 7919}"}).encode() + b"\n"
+        for n in range(count)
+    )
+
+
+def test_a_disk_that_fills_up_leaves_nothing(tmp_path):
+    (tmp_path / "in.jsonl").write_bytes(many(20_000))
+
+    def small():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+    done = run("clean", "in.jsonl", "-o", "o.jsonl", cwd=tmp_path, preexec_fn=small)
+    assert done.returncode == 2
+    assert done.stderr.decode() == "dedup: o.jsonl: File too large\n"
+    assert os.listdir(tmp_path) == ["in.jsonl"]
+
+
+def test_temporary_files_that_do_not_fit_are_told(tmp_path):
+    def small():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+    done = run("clean", "-", "-o", "o.jsonl", cwd=tmp_path, preexec_fn=small, input=many(20_000))
+    assert done.returncode == 2
+    assert done.stderr.decode() == "dedup: temporary files: File too large\n"
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_without_permission(tmp_path, monkeypatch, capsys):
+    (tmp_path / "in.jsonl").write_bytes(GOOD)
+    make = tempfile.mkstemp
+
+    def denied(*arguments, dir=None, **how):  # root may write everywhere
+        if dir == tmp_path:
+            raise PermissionError(13, "Permission denied")
+        return make(*arguments, dir=dir, **how)
+
+    monkeypatch.setattr(tempfile, "mkstemp", denied)
+    out = tmp_path / "o.jsonl"
+    assert main(["clean", "-q", str(tmp_path / "in.jsonl"), "-o", str(out)]) == 2
+    assert capsys.readouterr().err == f"dedup: {out}: Permission denied\n"
+
+
+def test_nowhere_to_keep_compiled_kernels(tmp_path):
+    """Numba would end in a traceback."""
+    (tmp_path / "in.jsonl").write_bytes(GOOD)
+    code = (
+        "import os, sys\n"
+        "from numba.core import caching\n"
+        "denied = lambda *a: (_ for _ in ()).throw(OSError('denied'))\n"
+        "ensure = caching._CacheLocator.ensure_cache_path\n"
+        "caching._CacheLocator.ensure_cache_path = lambda self: ("
+        " ensure(self) if 'UserProvided' in type(self).__name__ else denied())\n"
+        "from dedup.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "clean", "in.jsonl", "-o", "o.jsonl"],
+        capture_output=True, check=False, timeout=600, cwd=tmp_path,
+        env={**os.environ, "NUMBA_CACHE_DIR": ""},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.decode().splitlines()[0] == (
+        "dedup: compiling for this run only; set NUMBA_CACHE_DIR to a folder to keep it in"
+    )
+    assert not list(Path("/tmp").glob("dedup-*/_*"))
+
+
+@pytest.mark.parametrize(
+    ("closed", "arguments", "message"),
+    [
+        (0, ("-", "-o", "o.jsonl"), "standard input: is closed; name a file"),
+        (1, ("in.jsonl", "-o", "-"), "standard output: is closed; name a file with -o"),
+    ],
+)
+def test_closed_standard_streams(tmp_path, closed, arguments, message):
+    (tmp_path / "in.jsonl").write_bytes(GOOD)
+    done = subprocess.run(
+        [sys.executable, "-m", "dedup", "clean", "-q", *arguments],
+        stderr=subprocess.PIPE, check=False, timeout=300, cwd=tmp_path,
+        preexec_fn=lambda: os.close(closed),
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.decode()) == (2, f"dedup: {message}\n")
