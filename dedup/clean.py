@@ -256,6 +256,7 @@ def _batches(
         else:
             counts.reject(f"{found.file}:{found.line}: {found.rule}")
             sink.put("rejected", [jsonl.rejected_row(found)])
+    counts.encodings = list(inputs.encodings)
     counts.empty = dict(inputs.empty)
 
 

@@ -5,6 +5,7 @@ Flags, the Python API and the docs derive from `Config`; nothing restates a defa
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import re
 from collections.abc import Mapping
@@ -149,6 +150,14 @@ class Config:
         high=256,
         metavar="N",
     )
+    encoding: str = _setting(
+        "",
+        "what the inputs are in, such as windows-1256; found out and told for each if not given",
+        metavar="NAME",
+    )
+    repair: bool = _setting(
+        False, "mend text that was read in the wrong encoding, where that gains Arabic letters"
+    )
     on_error: str = _setting(
         "skip",
         "a record that cannot be read: set it aside and go on, or stop",
@@ -163,6 +172,7 @@ class Config:
             _check(setting, getattr(self, setting.name))
         self.memory_limit()
         self.record_limit()
+        self._check_encoding()
         self.outlets()
 
     @classmethod
@@ -195,6 +205,14 @@ class Config:
     def memory_limit(self) -> int | None:
         """Bytes to stay under, None for no limit."""
         return _size("memory", self.memory, LEAST_MEMORY) if self.memory else None
+
+    def _check_encoding(self) -> None:
+        try:
+            codecs.lookup(self.encoding or "utf-8")
+        except LookupError as error:
+            raise ConfigError(
+                f"{flag_of('encoding')}: {self.encoding!r} is no encoding; try windows-1256"
+            ) from error
 
     def record_limit(self) -> int:
         """Bytes of a line or record at most."""

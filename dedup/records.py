@@ -134,6 +134,7 @@ class Counts:
         removed_chars: characters removed, by kind.
         sources: (source -> [blocks, blocks removed]).
         empty: inputs without a record, and how many lines in them are none.
+        encodings: what there is to say of the inputs' encodings.
         same_ids: records whose id an earlier record has, and one such id.
         capped: blocks for which `max_candidates` cut the comparison short.
         sentences: whether sentences were compared, besides blocks.
@@ -155,6 +156,7 @@ class Counts:
     stories: int = 0
     retold: int = 0
     empty: dict[str, int] = field(default_factory=dict)
+    encodings: list[str] = field(default_factory=list)
     same_ids: tuple[int, str] = (0, "")
     capped: int = 0
     kinds: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))

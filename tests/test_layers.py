@@ -39,7 +39,9 @@ INSIDE = {
     "dedup.sketch": "kernels minhash lsh",
     "dedup.match": "kernels verify groups order across passages stories sentences",
     "dedup.judge": "evidence verdicts overrides kept credits related glued judge",
-    "dedup.formats": "lines row jsonl text outputs packed spool archives inputs cleaned write",
+    "dedup.formats": (
+        "lines row jsonl text outputs packed encodings spool archives inputs cleaned write"
+    ),
     "dedup.index": "store shared kernels table seen remember index care",
     "dedup.report": "summary plain diff explain overlap sights page",
     "dedup.adapters": "extractors fields worker scrapy datatrove",

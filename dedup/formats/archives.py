@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dedup.errors import InputError
-from dedup.formats.packed import PACKED, Damaged, Frames, Torn, frames
+from dedup.formats.packed import PACKED, SAMPLE, Damaged, Frames, Torn, frames
 from dedup.formats.spool import Part, Spool
 
 ARCHIVES = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tzst", *(f".tar{p}" for p in PACKED))
@@ -77,7 +77,7 @@ def _of_zip(path: Path) -> Iterator[Member]:
     def opener(info: zipfile.ZipInfo) -> Callable[[], io.BufferedReader]:
         def open_() -> io.BufferedReader:
             try:
-                return io.BufferedReader(Torn(archive.file().open(info)))
+                return io.BufferedReader(Torn(archive.file().open(info)), SAMPLE)
             except NotImplementedError as error:
                 raise InputError(f"{path}!{info.filename}: {error}; unpack it first") from error
 
@@ -103,7 +103,7 @@ def _of_tar(path: Path) -> Iterator[Member]:
                 part = (
                     spool.open(start, size) if spool else Part(path.open("rb"), start, size, True)
                 )
-                return io.BufferedReader(Torn(part))
+                return io.BufferedReader(Torn(part), SAMPLE)
 
             return open_
 

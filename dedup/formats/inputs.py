@@ -18,10 +18,11 @@ import orjson
 from dedup.config import Config
 from dedup.errors import InputError, RecordError
 from dedup.formats.archives import Member, is_archive, members
+from dedup.formats.encodings import Mender, in_utf8
 from dedup.formats.jsonl import BOM, Fields, JsonLines
 from dedup.formats.lines import pieces
 from dedup.formats.outputs import SIDE
-from dedup.formats.packed import PACKED, unpacked
+from dedup.formats.packed import PACKED, SAMPLE, unpacked
 from dedup.formats.row import Row
 from dedup.formats.spool import Spool
 from dedup.formats.text import TextDump
@@ -34,6 +35,10 @@ READERS: dict[str, type[Reader]] = {
     ".txt": TextDump,
 }
 KNOWN = f"{', '.join(READERS)} (plain, {', '.join(PACKED)}, in .zip or .tar)"
+
+
+def _nothing(what: str) -> None:
+    """Say nothing."""
 
 
 @dataclass(slots=True)
@@ -62,6 +67,7 @@ class Inputs:
         inputs: the inputs.
         config: field names and what to do about lines that are no records.
         fields: how often each field name served for each meaning, of the last reading.
+        encodings: what there is to say of encodings, of the last reading.
         empty: inputs that held no record, with their lines that are none, of the last reading.
     """
 
@@ -69,6 +75,7 @@ class Inputs:
     config: Config
     fields: Fields = field(default_factory=Fields)
     empty: dict[str, int] = field(default_factory=dict)
+    encodings: list[str] = field(default_factory=list)
     _readers: list[Reader] = field(default_factory=list)
 
     @property
@@ -88,13 +95,14 @@ class Inputs:
         """
         self.fields.clear()
         self.empty.clear()
+        self.encodings.clear()
         self._readers = [item.kind(item.name, self.config) for item in self.inputs]
         for item, reader in zip(self.inputs, self._readers, strict=True):
             records = rejected = 0
-            with _reading(item), item.open() as file:
-                for found in reader.batches(
-                    pieces(file, self.config.record_limit(), progress), self.fields
-                ):
+            mender = Mender(self.config.repair)
+            with _reading(item), self._open(item, self._say) as file:
+                chunks = mender.mended(pieces(file, self.config.record_limit(), progress))
+                for found in reader.batches(chunks, self.fields):
                     if isinstance(found, Batch):
                         records += len(found.ids)
                     elif self.config.on_error == "fail":
@@ -102,13 +110,17 @@ class Inputs:
                     else:
                         rejected += 1
                     yield found
+            what = "mended" if self.config.repair else "mend them with --repair"
+            for damage, lines in mender.found.items():
+                self._say(f"{item.name}: {damage} in {lines:,} lines; {what}")
             if not records:
                 self.empty[item.name] = rejected
 
-    def _pieces(
-        self, file: io.BufferedReader, progress: Callable[[int], None] | None
-    ) -> Iterator[bytes]:
-        return pieces(file, self.config.record_limit(), progress)
+    def _say(self, what: str) -> None:
+        self.encodings.append(what)
+
+    def _open(self, item: Input, say: Callable[[str], None] = _nothing) -> io.BufferedReader:
+        return in_utf8(item.open(), item.name, self.config.encoding, say)
 
     def rows(self, progress: Callable[[int], None] | None = None, start: int = 0) -> Iterator[Row]:
         """The records once more, in the same order, as rows to write.
@@ -124,10 +136,11 @@ class Inputs:
             skipped = min(start, reader.records)
             start -= skipped
             if skipped < reader.records:
-                with _reading(item), item.open() as file:
-                    yield from reader.rows(
-                        pieces(file, self.config.record_limit(), progress), skipped
-                    )
+                with _reading(item), self._open(item) as file:
+                    chunks = pieces(file, self.config.record_limit(), progress)
+                    if self.config.repair:
+                        chunks = Mender(True).mended(chunks)
+                    yield from reader.rows(chunks, skipped)
 
 
 class _reading:
@@ -171,7 +184,7 @@ def open_inputs(
         if isinstance(source, Mapping):
             rows.append(source)
             continue
-        for item in _find(os.fspath(source)):
+        for item in _find(os.fspath(source), config):
             real = os.path.realpath(item.path) if item.path else item.name
             real += item.name.partition("!")[2] and item.name
             if real not in seen:
@@ -217,9 +230,9 @@ def _as_line(row: Mapping[str, Any], number: int) -> bytes:
             raise InputError(f"records:{number}: not a JSON object: {error}") from error
 
 
-def _find(name: str) -> Iterator[Input]:
+def _find(name: str, config: Config) -> Iterator[Input]:
     if name == "-":
-        yield _standard_input()
+        yield _standard_input(config)
         return
     path = Path(name)
     if path.is_dir():
@@ -295,10 +308,10 @@ def _unpack(member: Member, name: str) -> io.BufferedReader:
 
 
 def _open(path: Path) -> io.BufferedReader:
-    return unpacked(path.open("rb"), str(path))
+    return unpacked(io.BufferedReader(io.FileIO(path), SAMPLE), _shown(path))
 
 
-def _standard_input() -> Input:
+def _standard_input(config: Config) -> Input:
     """Standard input, kept in a temporary file since it is read twice; JSONL or a raw dump."""
     if sys.stdin is None:
         raise InputError("standard input: is closed; name a file")
@@ -306,8 +319,8 @@ def _standard_input() -> Input:
     spool.fill(iter(lambda: sys.stdin.buffer.read(1 << 20), b""))
 
     def again() -> io.BufferedReader:
-        return unpacked(io.BufferedReader(spool.open()), "standard input")
+        return unpacked(io.BufferedReader(spool.open(), SAMPLE), "standard input")
 
-    with again() as file:
+    with in_utf8(again(), "stdin", config.encoding, _nothing) as file:
         start = file.peek(4096)[:4096].removeprefix(BOM).lstrip()
     return Input("stdin", again, JsonLines if start[:1] == b"{" else TextDump, spool.size)

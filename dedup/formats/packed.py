@@ -14,6 +14,7 @@ from dedup.errors import InputError
 from dedup.formats.lines import CUT_OFF, DAMAGED
 
 PACKED = (".gz", ".zst", ".bz2", ".xz")
+SAMPLE = 1 << 18  # bytes that a buffer holds, for who looks before reading
 MOST = 1 << 18  # bytes unpacked at once: a few bytes may stand for gigabytes
 PIECE = 1 << 16
 _ZST_PIECE = 1 << 10  # zstandard's decompressor cannot be told how much to give
@@ -37,7 +38,7 @@ def unpacked(file: io.BufferedReader, name: str) -> io.BufferedReader:
         InputError: the library that unpacks it is not installed.
     """
     found = frames(file, name)
-    return io.BufferedReader(Torn(found)) if found else file
+    return io.BufferedReader(Torn(found), SAMPLE) if found else file
 
 
 def frames(file: io.BufferedReader, name: str) -> Frames | None:

@@ -32,6 +32,9 @@ def summary(
         )
     if chosen := _mapping(fields, counts.records):
         lines.append(f"fields   {chosen}")
+    lines += [f"encoding {one_line(what)}" for what in counts.encodings[:SOURCES]]
+    if len(counts.encodings) > SOURCES:
+        lines.append(f"encoding {len(counts.encodings) - SOURCES:,} more to say (--stats)")
     if counts.sentences:
         lines.append("level    sentences are compared besides blocks (--level)")
     lines.append("")

@@ -1,0 +1,302 @@
+"""Encodings: what is not UTF-8 becomes UTF-8; text that was read in the wrong one is told."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import orjson
+
+from dedup.errors import InputError
+from dedup.formats.lines import refused
+from dedup.formats.packed import SAMPLE
+
+PIECE = 1 << 20
+_HELD = 200  # bytes at the end that may be a refusal, which is ASCII in any encoding
+_UNICODE = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
+            (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip
+_HIGH = re.compile(rb"[\x80-\xff]")
+_CHARACTER = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
+_ARABIC = re.compile("[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufefc]")
+_SHOWN = re.compile(r"\S")
+MOST_WRONG = 0.1  # of the characters beyond ASCII, in text that is UTF-8 with damaged places
+STRIDE = 1 << 15
+VOTES = 5  # parts of a sample that vote on its encoding
+LEAST = 10  # accented letters that are no chance
+GAIN = 0.1  # in the share of Arabic letters that a repair must bring
+
+
+def in_utf8(
+    file: io.BufferedReader, name: str, encoding: str, say: Callable[[str], None]
+) -> io.BufferedReader:
+    """The bytes of a file in UTF-8.
+
+    Args:
+        file: at its start; its buffer holds `SAMPLE` bytes.
+        name: of the file, for what is said.
+        encoding: what it is in, "" to find out.
+        say: told an encoding that is not UTF-8.
+
+    Bytes that mean nothing in their encoding stay as they are: a reader refuses their line.
+    """
+    if encoding:
+        return _decoded(file, encoding)
+    sample = file.peek(SAMPLE)[:SAMPLE]
+    for mark, unicode in _UNICODE:
+        if sample.startswith(mark):
+            say(f"{name}: {unicode.upper()}, by its byte order mark")
+            return _decoded(file, unicode)
+    if _is_utf8(sample):
+        return file
+    try:
+        import chardet  # noqa: PLC0415 - optional
+    except ImportError:
+        say(f"{name}: not UTF-8; name it with --encoding, or have it found out: "
+            "pip install 'newsdedup[encodings]'")  # fmt: skip
+        return file
+    votes: Counter[str] = Counter()  # a place that is damaged has one
+    lines = sample[: sample.rfind(b"\n") + 1].splitlines(keepends=True) or [sample]
+    for first in range(min(len(lines), VOTES)):
+        found: Any = chardet.detect(b"".join(lines[first::VOTES]))
+        with suppress(LookupError):
+            votes[codecs.lookup(found["encoding"] or "").name] += found["confidence"]
+    votes.pop("ascii", None)
+    if not votes:
+        say(f"{name}: not UTF-8, and no other encoding fits; name it with --encoding")
+        return file
+    codec = max(votes, key=lambda name: votes[name])
+    say(f"{name}: {codec}, by its letters; --encoding overrides")
+    return _decoded(file, codec)
+
+
+def _is_utf8(sample: bytes) -> bool:
+    """Whether bytes are UTF-8, but for a few damaged places and the end."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample)
+    except UnicodeDecodeError:
+        high = len(_HIGH.findall(sample))
+        good = sum(map(len, _CHARACTER.findall(sample)))
+        return high - good <= MOST_WRONG * high
+    return True
+
+
+def _decoded(file: io.BufferedReader, encoding: str) -> io.BufferedReader:
+    return io.BufferedReader(_Decoded(file, encoding), SAMPLE)
+
+
+class _Decoded(io.RawIOBase):
+    """The bytes of a file, out of one encoding into UTF-8."""
+
+    def __init__(self, file: io.BufferedReader, encoding: str) -> None:
+        wide = codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
+        self._errors = "surrogatepass" if wide else "surrogateescape"
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder(encoding)(self._errors)
+        self._held = b""
+        self._ready = memoryview(b"")
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer as far as there is something."""
+        while not self._ready and not self._file.closed:
+            data = self._file.read1(PIECE)
+            held = self._held + data
+            self._held = held[-_HELD:] if data else b""
+            if not data:
+                self._ready = memoryview(self._last(held))
+                if not self._ready:
+                    return 0
+                self._file.close()
+            else:
+                self._ready = memoryview(self._utf8(held[:-_HELD], False))
+        n = min(len(buffer), len(self._ready))
+        buffer[:n] = self._ready[:n]
+        self._ready = self._ready[n:]
+        return n
+
+    def _utf8(self, data: bytes, final: bool) -> bytes:
+        try:
+            text = self._decoder.decode(data, final)
+        except UnicodeDecodeError as wrong:  # the last character is not whole
+            text = wrong.object[: wrong.start].decode(wrong.encoding, self._errors) + "\ufffd"
+        return text.encode("utf-8", self._errors)
+
+    def _last(self, data: bytes) -> bytes:
+        text, mark, rest = data.partition(b"\0dedup:")
+        if mark and refused(mark + rest):
+            return self._utf8(text.removesuffix(b"\n"), True) + b"\n" + mark + rest
+        return self._utf8(data, True)
+
+    def close(self) -> None:
+        """Close what is within."""
+        self._file.close()
+        super().close()
+
+
+class Mender:
+    """Finds lines whose text was read in the wrong encoding, and mends them if asked to.
+
+    Args:
+        repair: whether to mend them.
+
+    Attributes:
+        found: how many lines there are of each kind of damage.
+
+    Raises:
+        InputError: to mend, ftfy is needed and not installed.
+    """
+
+    def __init__(self, repair: bool) -> None:
+        self.found: Counter[str] = Counter()
+        self._fix: Callable[[str], str] | None = None
+        if repair:
+            try:
+                import ftfy  # noqa: PLC0415 - optional
+            except ImportError as error:
+                raise InputError(
+                    "--repair needs ftfy; try: pip install 'newsdedup[encodings]'"
+                ) from error
+            self._fix = ftfy.fix_encoding
+
+    def mended(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """The chunks; lines stay lines."""
+        for chunk in chunks:
+            doubtful = _doubtful(chunk, min(64, len(chunk) / 25), len(chunk) / 100)
+            yield b"\n".join(map(self._line, chunk.split(b"\n"))) if doubtful else chunk
+
+    def _line(self, line: bytes) -> bytes:
+        if not _doubtful(line, len(line) / 25, len(line) / 50):
+            return line
+        try:
+            text = line.decode()
+            row = orjson.loads(line) if line.lstrip()[:1] == b"{" else None
+        except ValueError:
+            return line
+        damage = damage_of("\n".join(_strings(row)) if isinstance(row, dict) else text)
+        if not damage:
+            return line
+        self.found[damage] += 1
+        if self._fix is None:
+            return line
+        if not isinstance(row, dict):
+            return mend(text, self._fix).encode()
+        return orjson.dumps(_mended(row, self._fix))
+
+
+def _doubtful(data: bytes, most: float, most_c2: float) -> bool:
+    """Whether there are more bytes of the kind that such text is full of."""
+    if data.isascii():
+        return data.count(b"\\u00") > most / 4
+    return _count(data, 0xC3) > most or _count(data, 0xC2) > most_c2
+
+
+def _count(data: bytes, byte: int) -> int:
+    """How often a byte occurs; several times as fast as `bytes.count`."""
+    found = 0
+    for at in range(0, len(data), STRIDE):  # the comparison stays in the cache
+        view = np.frombuffer(data, np.uint8, min(STRIDE, len(data) - at), at)
+        found += int(np.count_nonzero(view == byte))
+    return found
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _strings(inner)
+
+
+def _mended(value: Any, fix: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return mend(value, fix)
+    if isinstance(value, dict):
+        return {key: _mended(inner, fix) for key, inner in value.items()}
+    return [_mended(inner, fix) for inner in value] if isinstance(value, list) else value
+
+
+def _bytes(text: str) -> bytes:
+    """As windows-1252, and as ISO-8859-1 what that does not have; ASCII '?' for the rest."""
+    return b"".join(_BYTE.get(c, b"?") for c in text)
+
+
+_BYTE = {chr(b): bytes([b]) for b in range(256)} | {
+    bytes([b]).decode("cp1252"): bytes([b])
+    for b in range(0x80, 0xA0)
+    if b not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
+}
+_UTF8_AS_1252 = "UTF-8 read as windows-1252"
+_1256_AS_1252 = "windows-1256 read as windows-1252"
+_UTF8_AS_1256 = "UTF-8 read as windows-1256"
+
+
+def damage_of(text: str) -> str:
+    """In which wrong encoding a text was read, "" if it looks right.
+
+    A reading is believed when it makes Arabic of most of what is no ASCII, and more than there was.
+    """
+    if _share(_bytes(text).decode("utf-8", "ignore"), text) > GAIN:
+        return _UTF8_AS_1252
+    twice = _bytes(_bytes(text).decode("utf-8", "ignore")).decode("utf-8", "ignore")
+    if _share(twice, text) > GAIN:
+        return f"{_UTF8_AS_1252}, twice"
+    if _share(_bytes(text).decode("cp1256"), text) > GAIN and _foreign(text):
+        return _1256_AS_1252
+    if _share(text.encode("cp1256", "replace").decode("utf-8", "ignore"), text) > GAIN:
+        return _UTF8_AS_1256
+    return ""
+
+
+def mend(text: str, fix: Callable[[str], str]) -> str:
+    """The text as it was before it was read in the wrong encoding; as it is if that gains no
+    Arabic letters.
+
+    Args:
+        text: any text.
+        fix: undoes readings of UTF-8 (`ftfy.fix_encoding`).
+    """
+    best = text
+    for candidate in _candidates(text, fix):
+        if _share(candidate, best) > GAIN:
+            best = candidate
+    return best
+
+
+def _candidates(text: str, fix: Callable[[str], str]) -> Iterator[str]:
+    yield fix(text)
+    plain = all(c in _BYTE for c in text)
+    if plain and _foreign(text):
+        yield _bytes(text).decode("cp1256")
+    with suppress(UnicodeError):
+        yield text.encode("cp1256").decode("utf-8")
+    with suppress(UnicodeError):
+        while plain:
+            text = _bytes(text).decode("utf-8")
+            yield text
+            plain = not text.isascii() and all(c in _BYTE for c in text)
+
+
+def _share(after: str, before: str) -> float:
+    """What is gained in the share of Arabic letters among the characters that show."""
+    return _arabic(after) - _arabic(before)
+
+
+def _arabic(text: str) -> float:
+    return len(_ARABIC.findall(text)) / max(1, len(_SHOWN.findall(text)))
+
+
+def _foreign(text: str) -> bool:
+    """Whether most letters of a text are accented: in no language that windows-1252 serves."""
+    high = sum("\xc0" <= c <= "\xff" for c in text)
+    return high >= LEAST and high > sum(c.isascii() and c.isalpha() for c in text)
