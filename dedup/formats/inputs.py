@@ -6,12 +6,14 @@ import glob
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import orjson
 
@@ -20,21 +22,57 @@ from dedup.errors import InputError, RecordError
 from dedup.formats.archives import Member, is_archive, members
 from dedup.formats.encodings import Mender, in_utf8
 from dedup.formats.jsonl import BOM, Fields, JsonLines
-from dedup.formats.lines import pieces
+from dedup.formats.lines import grouped, pieces
 from dedup.formats.outputs import SIDE
 from dedup.formats.packed import PACKED, SAMPLE, unpacked
+from dedup.formats.pages import html_lines, warc_lines
 from dedup.formats.row import Row
 from dedup.formats.spool import Spool
+from dedup.formats.tables import csv_lines, parquet_lines
 from dedup.formats.text import TextDump
+from dedup.formats.values import json_lines
 from dedup.records import Batch, Rejected
 
 Reader: TypeAlias = "JsonLines | TextDump"
-READERS: dict[str, type[Reader]] = {
-    ".jsonl": JsonLines,
-    ".ndjson": JsonLines,
-    ".txt": TextDump,
+Say: TypeAlias = Callable[[str], None]
+
+
+class Kind(NamedTuple):
+    """A kind of file.
+
+    Attributes:
+        reader: makes records of its lines.
+        lines: makes lines of the file, its name, the bytes of a record at most, and what is told;
+            None if it has lines.
+        text: whether it is text, whose encoding matters.
+        dear: whether its lines are kept, since they are dear to come by.
+    """
+
+    reader: Callable[[str, Config], Reader]
+    lines: Callable[[io.BufferedReader, str, int, Say], Iterator[bytes]] | None = None
+    text: bool = True
+    dear: bool = False
+
+
+KINDS = {
+    ".jsonl": Kind(JsonLines),
+    ".ndjson": Kind(JsonLines),
+    ".json": Kind(JsonLines, lambda file, name, most, say: json_lines(file, most)),
+    ".csv": Kind(JsonLines, lambda file, name, most, say: csv_lines(file, most)),
+    ".tsv": Kind(JsonLines, lambda file, name, most, say: csv_lines(file, most, tabs=True)),
+    ".parquet": Kind(
+        JsonLines, lambda file, name, most, say: parquet_lines(file, name, most), text=False
+    ),
+    ".warc": Kind(JsonLines, warc_lines, text=False, dear=True),
+    ".wet": Kind(JsonLines, warc_lines, text=False, dear=True),
+    ".html": Kind(
+        JsonLines, lambda file, name, most, say: html_lines(file, name, most), text=False, dear=True
+    ),
+    ".txt": Kind(TextDump),
 }
-KNOWN = f"{', '.join(READERS)} (plain, {', '.join(PACKED)}, in .zip or .tar)"
+LINES = KINDS[".jsonl"]
+KINDS[".htm"] = KINDS[".html"]
+KNOWN = f"{', '.join(KINDS)} (plain, {', '.join(PACKED)}, in .zip or .tar)"
 
 
 def _nothing(what: str) -> None:
@@ -48,15 +86,17 @@ class Input:
     Attributes:
         name: as the user named it; "stdin" for standard input.
         open: gives its bytes from the start.
-        kind: makes records of its lines.
+        kind: what it is.
         size: bytes on disk, 0 if unknown.
+        kept: its lines, after a first reading, if they are dear.
     """
 
     name: str
     open: Callable[[], io.BufferedReader]
-    kind: Callable[[str, Config], Reader]
+    kind: Kind
     size: int = 0
     path: Path | None = None
+    kept: Spool | None = None
 
 
 @dataclass(slots=True)
@@ -96,13 +136,12 @@ class Inputs:
         self.fields.clear()
         self.empty.clear()
         self.encodings.clear()
-        self._readers = [item.kind(item.name, self.config) for item in self.inputs]
+        self._readers = [item.kind.reader(item.name, self.config) for item in self.inputs]
         for item, reader in zip(self.inputs, self._readers, strict=True):
             records = rejected = 0
             mender = Mender(self.config.repair)
-            with _reading(item), self._open(item, self._say) as file:
-                chunks = mender.mended(pieces(file, self.config.record_limit(), progress))
-                for found in reader.batches(chunks, self.fields):
+            with _reading(item), self._chunks(item, progress, self._say) as chunks:
+                for found in reader.batches(mender.mended(chunks), self.fields):
                     if isinstance(found, Batch):
                         records += len(found.ids)
                     elif self.config.on_error == "fail":
@@ -119,8 +158,28 @@ class Inputs:
     def _say(self, what: str) -> None:
         self.encodings.append(what)
 
-    def _open(self, item: Input, say: Callable[[str], None] = _nothing) -> io.BufferedReader:
-        return in_utf8(item.open(), item.name, self.config.encoding, say)
+    @contextmanager
+    def _chunks(
+        self, item: Input, progress: Callable[[int], None] | None, say: Say = _nothing
+    ) -> Iterator[Iterator[bytes]]:
+        """The bytes of an input in pieces that end where a line ends."""
+        kind, name, most = item.kind, item.name, self.config.record_limit()
+        if item.kept is not None:
+            with io.BufferedReader(item.kept.open()) as file:
+                yield pieces(file, most, progress)
+            return
+        with item.open() as file:
+            text = in_utf8(file, name, self.config.encoding, say) if kind.text else file
+            if kind.lines is None:
+                yield pieces(text, most, progress)
+                return
+            lines = grouped(kind.lines(text, name, most, say), progress)
+            if not kind.dear:
+                yield lines
+                return
+            kept = Spool()
+            yield kept.filling(lines)
+            item.kept = kept
 
     def rows(self, progress: Callable[[int], None] | None = None, start: int = 0) -> Iterator[Row]:
         """The records once more, in the same order, as rows to write.
@@ -136,11 +195,9 @@ class Inputs:
             skipped = min(start, reader.records)
             start -= skipped
             if skipped < reader.records:
-                with _reading(item), self._open(item) as file:
-                    chunks = pieces(file, self.config.record_limit(), progress)
-                    if self.config.repair:
-                        chunks = Mender(True).mended(chunks)
-                    yield from reader.rows(chunks, skipped)
+                with _reading(item), self._chunks(item, progress) as chunks:
+                    mended = Mender(True).mended(chunks) if self.config.repair else chunks
+                    yield from reader.rows(mended, skipped)
 
 
 class _reading:
@@ -202,7 +259,7 @@ def piece(name: str, data: bytes, before: int) -> Input:
     return Input(
         name,
         lambda: io.BufferedReader(io.BytesIO(data)),
-        lambda n, config: JsonLines(n, config, before),
+        Kind(lambda n, config: JsonLines(n, config, before)),
         len(data),
     )
 
@@ -267,7 +324,7 @@ def _is_input(path: Path) -> bool:
 
 def _is_read(path: PurePath) -> bool:
     """Whether a name is an input's; those of the side files of earlier runs are not."""
-    return _kind(path) in READERS and not set(path.name.lower().split(".")[-2:-1]) & set(SIDE)
+    return _kind(path) in KINDS and not set(path.name.lower().split(".")[-2:-1]) & set(SIDE)
 
 
 def _kind(path: PurePath) -> str:
@@ -279,14 +336,14 @@ def _kind(path: PurePath) -> str:
 
 def _file(path: Path) -> Iterator[Input]:
     name, kind = _shown(path), _kind(path)
-    if kind not in READERS and not is_archive(path):
+    if kind not in KINDS and not is_archive(path):
         raise InputError(f"{name}: unknown kind of file {kind!r}; dedup reads {KNOWN}")
     if path.is_file() and not os.access(path, os.R_OK):
         raise InputError(f"{name}: not allowed to read this file")
     if is_archive(path):
         yield from _members(path)
     else:
-        yield Input(name, lambda: _open(path), READERS[kind], path.stat().st_size, path)
+        yield Input(name, lambda: _open(path), KINDS[kind], path.stat().st_size, path)
 
 
 def _members(path: Path) -> Iterator[Input]:
@@ -297,7 +354,7 @@ def _members(path: Path) -> Iterator[Input]:
             continue
         none = False
         name = f"{_shown(path)}!{_shown(inner)}" if member.name else _shown(path)
-        kind = READERS[_kind(inner)] if member.name else JsonLines
+        kind = KINDS[_kind(inner)] if member.name else LINES
         yield Input(name, partial(_unpack, member, name), kind, member.size, path)
     if none:
         raise InputError(f"{path}: no input in this archive; dedup reads {KNOWN}")
@@ -322,5 +379,13 @@ def _standard_input(config: Config) -> Input:
         return unpacked(io.BufferedReader(spool.open(), SAMPLE), "standard input")
 
     with in_utf8(again(), "stdin", config.encoding, _nothing) as file:
-        start = file.peek(4096)[:4096].removeprefix(BOM).lstrip()
-    return Input("stdin", again, JsonLines if start[:1] == b"{" else TextDump, spool.size)
+        start = file.peek(SAMPLE)[:SAMPLE].removeprefix(BOM).lstrip()
+    if start.startswith(b"PAR1"):
+        kind = ".parquet"
+    elif start.startswith(b"WARC/"):
+        kind = ".warc"
+    elif re.match(rb"\[\s*[\[{\]]|\{\s*\n", start):
+        kind = ".json"
+    else:
+        kind = ".jsonl" if start[:1] == b"{" else ".txt"
+    return Input("stdin", again, KINDS[kind], spool.size)

@@ -20,6 +20,7 @@ from msgspec.structs import astuple
 from dedup.config import Config, flag_of
 from dedup.formats.lines import refused
 from dedup.formats.row import Row
+from dedup.formats.sections import with_text
 from dedup.records import ALIASES, Batch, Rejected, Strings
 from dedup.text.utf8 import is_utf8
 
@@ -28,6 +29,7 @@ Fields: TypeAlias = Counter[tuple[str, str]]
 
 BOM = b"\xef\xbb\xbf"
 QUOTE = ord('"')
+SECTIONS = 0x80  # a record's form where its text is in sections
 STRING = (msgspec.Raw,)  # left as it was written: only kernels look into it
 _TYPES: dict[str, tuple[type, ...]] = {
     "text": STRING,
@@ -99,13 +101,18 @@ class JsonLines:
                     continue
                 try:
                     found.append(parser.parse(line, doubtful))
+                    form = parser.form
                 except NotARecord as wrong:
-                    rule, raw = refused(line) or (str(wrong), line)
-                    yield Rejected(self._name, number, rule, raw)
-                    continue
+                    if other := with_text(line):
+                        found.append(parser.parse(other))
+                        form = parser.form | SECTIONS
+                    else:
+                        rule, raw = refused(line) or (str(wrong), line)
+                        yield Rejected(self._name, number, rule, raw)
+                        continue
                 served[parser.names] += 1
                 self._lines.append(number)
-                self._forms.append(parser.form)
+                self._forms.append(form)
             if found:
                 texts, titles, abstracts, own_ids, urls, dates, sources = zip(*found, strict=True)
                 outlets = [
@@ -148,6 +155,9 @@ class JsonLines:
             for raw in _lines(chunk):
                 number += 1
                 if number == line:
+                    if form & SECTIONS:
+                        raw = with_text(raw) or raw  # noqa: PLW2901
+                        form -= SECTIONS
                     name = self._parser.texts[form >> 1]
                     yield Row(self._name, number, raw.strip(), name, bool(form & 1))
                     line, form = next(wanted, (0, 0))
@@ -315,13 +325,14 @@ def _why(line: bytes, error: Exception) -> str:
     except UnicodeDecodeError as wrong:
         return not_utf8(wrong)
     except orjson.JSONDecodeError as wrong:
-        return _not_json(wrong)
+        return not_json(wrong)
     if isinstance(found, dict):
         return f"not JSON: {error}"
     return f"a JSON {_type(found)}, not an object; every line must be one {{...}}"
 
 
-def _not_json(wrong: orjson.JSONDecodeError) -> str:
+def not_json(wrong: orjson.JSONDecodeError) -> str:
+    """What is wrong with bytes that are no JSON, and where."""
     said = str(wrong).replace(": line 1 column", " at column").partition(" (")[0]
     number = _NO_NUMBER.search(wrong.doc, max(0, wrong.pos - 2), wrong.pos + 9)
     if number:

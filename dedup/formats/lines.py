@@ -68,6 +68,24 @@ def pieces(
         yield last
 
 
+def grouped(
+    lines: Iterator[bytes], progress: Callable[[int], None] | None = None
+) -> Iterator[bytes]:
+    """Some lines at a time in pieces of about `CHUNK` bytes."""
+    held: list[bytes] = []
+    size = 0
+    for line in lines:
+        held.append(line)
+        size += len(line)
+        if size >= CHUNK:
+            if progress is not None:
+                progress(size)
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held)
+
+
 def _too_long(size: int, most: int) -> bytes:
     return too_large("line", size, most) + b"\n"
 

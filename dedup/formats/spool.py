@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
 
@@ -21,6 +21,14 @@ class Spool:
         for some in data:
             self._file.write(some)
             self.size += len(some)
+        self._file.flush()
+
+    def filling(self, data: Iterable[bytes]) -> Iterator[bytes]:
+        """The bytes, which are appended as they pass."""
+        for some in data:
+            self._file.write(some)
+            self.size += len(some)
+            yield some
         self._file.flush()
 
     def open(self, start: int = 0, size: int | None = None) -> Part:

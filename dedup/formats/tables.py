@@ -1,0 +1,185 @@
+"""Tables: a record for each row, named by the columns."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from dedup.errors import InputError
+from dedup.formats.lines import refusal, refused, too_large
+from dedup.formats.spool import Spool
+
+_DELIMITERS = ",;\t|"
+_ROWS = 1000  # of a Parquet file, made into lines at once
+
+
+def csv_lines(file: io.BufferedReader, most: int, tabs: bool = False) -> Iterator[bytes]:
+    """A line for each row of a CSV or TSV file, on the line of the file that it begins on.
+
+    The first row names the columns; which character parts them it tells, too. A row of more or
+    fewer cells, or whose quotes do not match, is refused, and the next line taken for a new row.
+
+    Args:
+        file: UTF-8.
+        most: bytes of a row at most.
+        tabs: whether tabs part the cells, whatever the first row says.
+    """
+    source = _Lines(file, most)
+    csv.field_size_limit(most)
+    first = source.peek()
+    delimiter = "\t" if tabs else max(_DELIMITERS, key=first.count)
+    reader = csv.reader(source, delimiter=delimiter, strict=True)
+    columns: list[str] = []
+    written = 0
+    while True:
+        source.taken.clear()
+        number = source.number + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            if source.mark:
+                yield b"\n" * (source.number - written) + source.mark
+            return
+        except csv.Error as error:
+            wrong = str(error)
+            source.give_back()
+            cells = []
+        else:
+            wrong = ""
+        if not wrong and not cells:
+            continue
+        yield b"\n" * (number - 1 - written)
+        written = number
+        raw = "".join(source.taken).encode(errors="surrogateescape")
+        if wrong:
+            yield refusal(f"not CSV: {wrong}; look at the quotes", raw) + b"\n"
+        elif not columns:
+            columns = _named(cells)
+            yield b"\n"
+        elif len(cells) != len(columns):
+            yield (
+                refusal(f"{len(cells)} cells, but {len(columns)} columns; look at the quotes", raw)
+                + b"\n"
+            )
+        else:
+            yield _row(dict(zip(columns, cells, strict=True)), raw, most)
+
+
+def _row(row: dict[str, Any], raw: bytes, most: int) -> bytes:
+    try:
+        line = orjson.dumps(row, default=_other, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError as error:  # bytes that are no UTF-8
+        return refusal(f"not UTF-8: {error}", raw) + b"\n"
+    return line if len(line) <= most else too_large("record", len(line), most) + b"\n"
+
+
+def _named(cells: list[str]) -> list[str]:
+    """Names of columns: each its own."""
+    names: list[str] = []
+    for cell in cells:
+        name, n = cell.strip().lstrip("\ufeff"), 1
+        name = name or f"column {len(names) + 1}"
+        while name in names:
+            n += 1
+            name = f"{cell.strip()} {n}"
+        names.append(name)
+    return names
+
+
+class _Lines:
+    """The lines of a file, of which those of a row can be given back, but for the first."""
+
+    def __init__(self, file: io.BufferedReader, most: int) -> None:
+        self._text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
+        self._most = most
+        self._back: deque[str] = deque()
+        self.taken: list[str] = []  # since it was cleared last
+        self.number = 0  # lines taken in all
+        self.mark = b""  # the last line, if it tells that the file is cut off
+        self._size = 0
+
+    def peek(self) -> str:
+        """The first line; it comes once more."""
+        self._back.append(self._text.readline(self._most))
+        return self._back[0]
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._back.popleft() if self._back else self._text.readline(self._most + 1)
+        self._size = len(line) + (self._size if self.taken else 0)
+        if self._size > self._most:
+            rest = line
+            while rest and not rest.endswith("\n"):
+                rest = self._text.readline(self._most)
+            self.taken.append("")
+            self.number += 1
+            raise csv.Error(f"a row of more than {self._most:,} bytes; try a larger --max-record")
+        if not line or refused(line.encode(errors="surrogateescape")):
+            self.mark = line.encode(errors="surrogateescape")  # that the file is cut off
+            raise StopIteration
+        self.taken.append(line)
+        self.number += 1
+        return line
+
+    def give_back(self) -> None:
+        """Have all lines that were taken but the first come once more."""
+        self._back.extendleft(reversed(self.taken[1:]))
+        self.number -= len(self.taken) - 1
+        del self.taken[1:]
+
+
+def parquet_lines(file: io.BufferedReader, name: str, most: int) -> Iterator[bytes]:
+    """A line for each row of a Parquet file; row groups are read one after the other.
+
+    Args:
+        file: can be read from anywhere.
+        name: of the file, for errors.
+        most: bytes of a row at most.
+
+    Raises:
+        InputError: it is no Parquet file, or pyarrow is not installed.
+    """
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - optional
+        import pyarrow.parquet as pq  # noqa: PLC0415
+    except ImportError as error:
+        raise InputError(
+            f"{name}: reading .parquet needs pyarrow; try: pip install 'newsdedup[arrow]'"
+        ) from error
+    try:
+        table = pq.ParquetFile(_seekable(file))
+        for batch in table.iter_batches(batch_size=_ROWS):
+            yield b"".join(_row(row, b"", most) for row in batch.to_pylist())
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            f"{name}: not a whole Parquet file: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def _seekable(file: io.BufferedReader) -> Any:
+    """The file, or a copy, if it can only be read from its start."""
+    if file.seekable():
+        return file
+    spool = Spool()
+    spool.fill(iter(lambda: file.read(1 << 20), b""))
+    return io.BufferedReader(spool.open())
+
+
+def _other(value: Any) -> Any:
+    """What JSON has no word for: bytes as text or base64, the rest as it is written."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return base64.b64encode(value).decode()
+    if isinstance(value, int):  # beyond 64 bits
+        return float(value)
+    return str(value)

@@ -1,0 +1,382 @@
+"""Every format gives the records it holds, and restore gives them back."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import sys
+import zipfile
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import dedup
+from dedup.formats import lines, tables, values
+
+STORIES = [
+    "افتتحت بلدية المرسى سوقا جديدا للخضار قرب الميناء القديم، وحضر الافتتاح عشرات الباعة.",
+    "وقال رئيس البلدية إن السوق يضم ستين محلا للخضار والفاكهة وموقفا واسعا للشاحنات.",
+    "أحرز نسور الواحة كأس كرة القدم بعد مباراة انتهت بركلات الترجيح أمام جمهور كبير.",
+    "تستعد قرى الوادي لموسم قطف الزيتون، ويتوقع المزارعون محصولا أوفر من العام الماضي.",
+]
+ROWS = [
+    {"id": "a", "title": "سوق جديد", "text": f"{STORIES[0]}\n{STORIES[1]}"},
+    {"id": "b", "title": 'كأس, "الواحة"', "text": f"{STORIES[2]}\n\n{STORIES[1]}"},
+    {"id": "c", "title": "", "text": STORIES[3]},
+]
+
+
+def csv_of(rows, delimiter=",", end="\r\n"):
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, list(rows[0]), delimiter=delimiter, lineterminator=end)
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue().encode()
+
+
+def parquet_of(rows, **how):
+    out = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), out, row_group_size=2, **how)
+    return out.getvalue()
+
+
+def text_of(value, **how):
+    return json.dumps(value, ensure_ascii=False, **how).encode()
+
+
+FILES = {
+    "in.jsonl": b"".join(text_of(row) + b"\n" for row in ROWS),
+    "array.json": text_of(ROWS),
+    "pretty.json": text_of(ROWS, indent=2),
+    "objects.json": b"\n".join(text_of(row, indent=4) for row in ROWS),
+    "lines.json": b"\n".join(map(text_of, ROWS)),
+    "in.csv": csv_of(ROWS),
+    "semicolons.csv": csv_of(ROWS, ";", "\n"),
+    "in.tsv": csv_of(ROWS, "\t"),
+    "in.parquet": parquet_of(ROWS),
+}
+
+
+def restored(folder):
+    dedup.restore(folder / "out.jsonl", folder / "back.jsonl")
+    return [json.loads(line) for line in (folder / "back.jsonl").open(encoding="utf-8")]
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_formats_hold_the_same_records(tmp_path, name, workers):
+    (tmp_path / name).write_bytes(FILES[name])
+    result = dedup.clean(tmp_path / name, tmp_path / "out.jsonl", workers=workers)
+    assert [row["text"] for row in result] == [ROWS[0]["text"], STORIES[2], STORIES[3]]
+    assert restored(tmp_path) == ROWS
+
+
+@pytest.mark.parametrize("name", [n for n in FILES if n.startswith(("array", "in."))])
+def test_formats_in_archives_and_compressed(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(f"x/{name}", FILES[name])
+        archive.writestr(f"x/2{name}.gz", gzip.compress(FILES[name]))
+    dedup.clean(tmp_path / "a.zip", tmp_path / "out.jsonl")
+    assert restored(tmp_path) == ROWS * 2
+
+
+@pytest.mark.parametrize("name", ["array.json", "pretty.json", "objects.json", "in.parquet"])
+def test_formats_on_standard_input(tmp_path, monkeypatch, name):
+    (tmp_path / name).write_bytes(FILES[name])
+    with (tmp_path / name).open("rb") as file:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
+        dedup.clean("-", tmp_path / "out.jsonl")
+    assert restored(tmp_path) == ROWS
+
+
+def test_a_folder_of_one_file_an_article(tmp_path):
+    (tmp_path / "d").mkdir()
+    for n, row in enumerate(ROWS):
+        (tmp_path / "d" / f"{n:09}.json").write_bytes(text_of(row, indent=1))
+    dedup.clean(tmp_path / "d", tmp_path / "out.jsonl")
+    assert restored(tmp_path) == ROWS
+
+
+def test_json_stays_as_it_was_written(tmp_path):
+    data = b'[ {"n" : 123456789012345678901234567890, "f":1.0e5,\n "text":"\\u0646\\/ x"} ]'
+    (tmp_path / "in.json").write_bytes(data)
+    dedup.clean(tmp_path / "in.json", tmp_path / "out.jsonl")
+    out = (tmp_path / "out.jsonl").read_bytes()
+    assert out.startswith(
+        b'{"n":123456789012345678901234567890,"f":1.0e5,"text":"\\u0646\\/ x","ded'
+    )
+
+
+BAD_JSON = [
+    (b'[{"text":"a b"}, 5, {"text":"c d"}]', ["a b", "c d"], "no JSON object; every record must"),
+    (b'[{"text":"a b"}, {"text":"c', ["a b"], "not JSON: the file ends within an object; what"),
+    (b'[\n{"text":"a b"},\n{"text":"c d},\n{"text":"e f"}\n]', ["a b", "e f"],
+     "not JSON: in 14 bytes no object ends"),
+    (b'[{"text":"a b"},\n{"text":NaN},\n{"text":"e f"}]', ["a b", "e f"],
+     "not JSON: NaN at column 9; JSON has no such number, write null"),
+    (b'[{"text":"a b"},\n{"x":1]},\n{"text":"e f"}]', ["a b", "e f"], "not JSON: "),
+    (b'{"text":"a b"} trailing', ["a b"], "no JSON object; every record must be one {...}"),
+    (b'{"text":"a b"}{"text":["c"]}', ["a b"], "field 'text' is a JSON array, not a string"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "texts", "rule"), BAD_JSON)
+def test_bad_json(tmp_path, data, texts, rule):
+    (tmp_path / "in.json").write_bytes(data)
+    result = dedup.clean(tmp_path / "in.json")
+    assert [row["text"] for row in result] == texts
+    assert next(result.rejected)["reason"].startswith(rule)
+
+
+def test_an_object_beyond_the_limit_is_never_held(tmp_path):
+    long = b'{"text":"' + b"x" * 5000 + b'"}'
+    (tmp_path / "in.json").write_bytes(b'[\n{"text":"a b"},\n' + long + b',\n{"text":"c d"}]')
+    result = dedup.clean(tmp_path / "in.json", max_record="2K")
+    assert [row["text"] for row in result] == ["a b", "c d"]
+    (rejected,) = result.rejected
+    assert rejected["reason"].endswith("more than 2,048; try a larger --max-record")
+
+
+def test_a_cut_off_array(tmp_path):
+    rows = [{"text": f"نص رقم {n} {n * 7919 % 10007}"} for n in range(20_000)]
+    packed = gzip.compress(text_of(rows, indent=1))
+    (tmp_path / "in.json.gz").write_bytes(packed[: len(packed) // 2])
+    result = dedup.clean(tmp_path / "in.json.gz")
+    assert result.counts.records > 5000
+    reasons = [row["reason"] for row in result.rejected]
+    assert reasons[0].startswith("not JSON: ")
+    assert reasons[-1].startswith("the compressed file is cut off here")
+
+
+values_ = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(), lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+    ), max_leaves=6,
+)  # fmt: skip
+objects = st.lists(st.dictionaries(st.text(), values_, max_size=4), max_size=5)
+
+
+@given(objects, st.sampled_from((None, 0, 1, 2)), st.booleans(), st.integers(1, 40), st.booleans())
+@settings(deadline=None)
+def test_objects_are_found_wherever_the_bytes_are_parted(rows, indent, ascii_, size, array):
+    if array:
+        data = json.dumps(rows, indent=indent, ensure_ascii=ascii_).encode()
+    else:
+        data = b"\n".join(
+            json.dumps(row, indent=indent, ensure_ascii=ascii_).encode() for row in rows
+        )
+    reader = values._Values(1 << 20)
+    found = [line for at in range(0, len(data), size) for line in reader.feed(data[at : at + size])]
+    found += reader.end()
+    assert [json.loads(line) for line in found] == rows
+
+
+@given(st.binary(max_size=300), st.integers(1, 50))
+@settings(deadline=None)
+def test_no_bytes_break_the_reader_of_json(data, size):
+    reader = values._Values(100)
+    found = [line for at in range(0, len(data), size) for line in reader.feed(data[at : at + size])]
+    for line in (*found, *reader.end()):
+        assert line.count(b"\n") == 1
+        assert lines.refused(line) or isinstance(json.loads(line), dict)
+
+
+def csv_lines(data, most=1 << 20, **how):
+    return list(tables.csv_lines(io.BufferedReader(io.BytesIO(data)), most, **how))
+
+
+cells = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=12)
+
+
+@given(st.lists(st.tuples(cells, cells), max_size=6), st.sampled_from(("\n", "\r\n")))
+@settings(deadline=None)
+def test_rows_of_csv_come_on_their_line(rows, end):
+    named = [{"id": a, "text": b} for a, b in rows]
+    data = csv_of(named or [{"id": "", "text": ""}], end=end)
+    found = b"".join(csv_lines(data)).split(b"\n")
+    assert [json.loads(line) for line in found if line] == (named or [{"id": "", "text": ""}])
+    at = data.split(b"\n")
+    for line, row in zip([n for n, line in enumerate(found) if line], named, strict=False):
+        start = io.StringIO(newline="")
+        csv.writer(start, lineterminator=end).writerow(row.values())
+        assert at[line].decode() == start.getvalue().split("\n")[0]
+
+
+@given(st.binary(max_size=200), st.integers(5, 100))
+@settings(deadline=None)
+def test_no_bytes_break_the_reader_of_csv(data, most):
+    for line in b"".join(csv_lines(data, most)).split(b"\n"):
+        assert not line or lines.refused(line) or isinstance(json.loads(line), dict)
+
+
+def test_bad_rows_of_csv(tmp_path):
+    data = 'id,text\na,"x ""y"" z"\nb,one,two\nc,"p q" r\nd\ne,"u\nv"\nf,"open\ng,w\n'
+    (tmp_path / "in.csv").write_text(data)
+    result = dedup.clean(tmp_path / "in.csv")
+    assert [(row["id"], row["text"]) for row in result] == [
+        ("a", 'x "y" z'),
+        ("e", "u\nv"),
+        ("g", "w"),
+    ]
+    assert [(row["line"], row["reason"].partition(";")[0]) for row in result.rejected] == [
+        (3, "3 cells, but 2 columns"),
+        (4, "not CSV: ',' expected after '\"'"),
+        (5, "1 cells, but 2 columns"),
+        (8, "not CSV: unexpected end of data"),
+    ]
+    assert next(result.rejected)["text"] == "b,one,two\n"
+
+
+def test_a_parquet_of_all_types(tmp_path):
+    import datetime  # noqa: PLC0415
+    from decimal import Decimal  # noqa: PLC0415
+
+    row = {"id": 2**64 - 1, "text": "نص", "at": datetime.datetime(2024, 5, 1, 9), "b": b"\xff",
+           "d": Decimal("1.10"), "l": [1, None], "s": {"x": 1.5}, "n": None}  # fmt: skip
+    schema = pa.Table.from_pylist([{**row, "id": 1}]).schema.set(0, pa.field("id", pa.uint64()))
+    pq.write_table(pa.Table.from_pylist([row], schema), tmp_path / "in.parquet")
+    (out,) = dedup.clean(tmp_path / "in.parquet")
+    assert {**out, "dedup": 0} == {
+        "id": 2**64 - 1, "text": "نص", "at": "2024-05-01T09:00:00", "b": "/w==", "d": "1.10",
+        "l": [1, None], "s": {"x": 1.5}, "n": None, "dedup": 0,
+    }  # fmt: skip
+
+
+def test_what_is_no_parquet_is_told(tmp_path):
+    (tmp_path / "in.parquet").write_bytes(FILES["in.parquet"][:-20])
+    with pytest.raises(dedup.InputError, match=r"in\.parquet: not a whole Parquet file: "):
+        dedup.clean(tmp_path / "in.parquet")
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "message"),
+    [
+        ("pyarrow", "a.parquet", "reading .parquet needs pyarrow; try: pip install 'newsdedup[arr"),
+        (
+            "warcio.archiveiterator",
+            "a.warc",
+            "reading .warc needs warcio; try: pip install 'newsdedup[pages",
+        ),
+        ("trafilatura", "a.html", "reading pages needs trafilatura; try: pip install 'newsdedup[p"),
+    ],
+)
+def test_a_missing_library_is_one_line(tmp_path, monkeypatch, module, name, message):
+    monkeypatch.setitem(sys.modules, module, None)
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(dedup.InputError) as error:
+        dedup.clean(tmp_path / name)
+    assert str(error.value).startswith(f"{tmp_path / name}: {message}")
+
+
+FUNDUS = {
+    "title": "سوق جديد",
+    "body": {
+        "summary": ["ملخص الخبر"],
+        "sections": [
+            {"headline": [], "paragraphs": [STORIES[0], STORIES[1]]},
+            {"headline": ["عنوان فرعي"], "paragraphs": [STORIES[2]]},
+        ],
+    },
+    "publishing_date": "2024-05-01 09:00:00",
+    "url": "https://www.marsa.example/1",
+}
+NEWS_PLEASE = {"maintext": STORIES[0], "title": "سوق", "text": None, "url": "https://a.example/1",
+               "source_domain": "a.example", "date_publish": "2024-05-01"}  # fmt: skip
+TRAFILATURA = {"title": "سوق", "hostname": "b.example", "id": None, "raw_text": STORIES[0],
+               "text": STORIES[0], "source": "https://b.example/1", "comments": ""}  # fmt: skip
+
+
+@pytest.mark.parametrize("fundus", [FUNDUS, {**FUNDUS, "body": {
+    "summary": {"texts": ["ملخص الخبر"]},
+    "sections": [{"headline": {"texts": []}, "paragraphs": {"texts": STORIES[:2]}},
+                 {"headline": {"texts": ["عنوان فرعي"]}, "paragraphs": {"texts": [STORIES[2]]}}],
+}}])  # fmt: skip
+def test_sections_of_paragraphs_are_a_text(tmp_path, fundus):
+    (tmp_path / "in.json").write_bytes(text_of([fundus, TRAFILATURA, NEWS_PLEASE], indent=1))
+    result = dedup.clean(tmp_path / "in.json", tmp_path / "out.jsonl")
+    text = "\n\n".join([STORIES[0], STORIES[1], "عنوان فرعي", STORIES[2]])
+    assert next(iter(result))["text"] == text
+    assert set(result.counts.sources) == {"marsa.example", "b.example", "a.example"}
+    first, *others = restored(tmp_path)
+    assert first == {**fundus, "text": text, "abstract": "ملخص الخبر"}
+    assert others == [TRAFILATURA, NEWS_PLEASE]
+
+
+def page(story, n):
+    return f"""<html lang="ar"><head><title>خبر رقم {n}</title></head><body>
+<nav><a href="/">الرئيسية</a> <a href="/s">رياضة</a></nav>
+<article><h1>خبر رقم {n}</h1><p>{story}</p><p>{story[::-1]}</p><p>{STORIES[(n + 1) % 4]}</p>
+</article><footer>جميع الحقوق محفوظة</footer></body></html>""".encode()
+
+
+def warc_record(kind, url, body, content="application/http; msgtype=response"):
+    head = (
+        f"WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Record-ID: <urn:uuid:{abs(hash(url)):032x}>\r\n"
+        f"WARC-Date: 2024-05-01T09:00:00Z\r\nWARC-Target-URI: {url}\r\n"
+        f"Content-Type: {content}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body + b"\r\n\r\n"
+
+
+def http(body, status="200 OK", content="text/html; charset=utf-8"):
+    return f"HTTP/1.1 {status}\r\nContent-Type: {content}\r\n\r\n".encode() + body
+
+
+def warc():
+    yield warc_record("warcinfo", "", b"software: x\r\n", "application/warc-fields")
+    for n, story in enumerate(STORIES[:3]):
+        url = f"https://marsa.example/{n}"
+        yield warc_record("request", url, b"GET / HTTP/1.1\r\n\r\n", "application/http")
+        encoding = ("utf-8", "cp1256", "utf-8")[n]
+        body = page(story, n).decode().encode(encoding)
+        yield warc_record("response", url, http(body, content=f"text/html; charset={encoding}"))
+    yield warc_record("response", "https://marsa.example/x", http(page("x", 9), "404 Not Found"))
+    yield warc_record("response", "https://marsa.example/p", http(b"\x89PNG", content="image/png"))
+    yield warc_record("response", "https://marsa.example/e", http(b"<html></html>"))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("packed", [False, True])
+def test_pages_of_a_crawl(tmp_path, workers, packed):
+    name = "in.warc.gz" if packed else "in.warc"
+    data = [gzip.compress(one) if packed else one for one in warc()]
+    (tmp_path / name).write_bytes(b"".join(data))
+    result = dedup.clean(tmp_path / name, tmp_path / "out.jsonl", workers=workers)
+    rows = restored(tmp_path)
+    assert [row["url"] for row in rows] == [f"https://marsa.example/{n}" for n in range(3)]
+    for row, story in zip(rows, STORIES, strict=False):
+        assert story in row["text"]
+        assert "الرئيسية" not in row["text"]
+        assert row["title"].startswith("خبر رقم")
+    assert result.counts.sources.keys() == {"marsa.example"}
+    assert [row["reason"] for row in result.rejected] == [
+        "no text was found in this page https://marsa.example/e"
+    ]
+    assert result.counts.encodings == [
+        f"{tmp_path / name}: 6 records are no pages and were passed over "
+        "(request 3, warcinfo 1, status 404 1, image/png 1)"
+    ]
+
+
+def test_text_of_a_crawl(tmp_path):
+    data = warc_record("warcinfo", "", b"x: y\r\n", "application/warc-fields")
+    for n, row in enumerate(ROWS):
+        data += warc_record(
+            "conversion", f"https://s{n}.example/", row["text"].encode(), "text/plain"
+        )
+    (tmp_path / "in.warc.wet.gz").write_bytes(gzip.compress(data))
+    result = dedup.clean(tmp_path / "in.warc.wet.gz", tmp_path / "out.jsonl")
+    assert [row["text"] for row in restored(tmp_path)] == [row["text"] for row in ROWS]
+    assert set(result.counts.sources) == {"s0.example", "s1.example", "s2.example"}
+
+
+def test_pages_by_themselves(tmp_path):
+    for n, story in enumerate(STORIES):
+        (tmp_path / f"{n}.html").write_bytes(page(story, n))
+    dedup.clean(tmp_path, tmp_path / "out.jsonl")
+    assert all(story in row["text"] for row, story in zip(restored(tmp_path), STORIES, strict=True))
