@@ -92,6 +92,7 @@ def clean(
     inputs = open_inputs(sources, config)
     paths = (out, removed, stats, explain_kept, report)
     outputs = Outputs(*(None if path is None else os.fspath(path) for path in paths))
+    outputs.texts = jsonl.names_of("text", config)
     given = [Path(config.overrides)] if config.overrides else []
     outputs.check([*given, *(item.path for item in inputs.inputs if item.path)])
     with _opened(index, config, progress) as seen:

@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     clean = commands.add_parser(
         "clean",
         help="remove repetitions and page residue, and record every removal",
-        description="Clean dumps: JSON lines (.jsonl, .ndjson) or raw text (.txt), "
+        description="Clean dumps: JSON lines, JSON, CSV, Parquet, web pages and crawls, raw text; "
         "plain, compressed or in archives; files, folders, globs, or - for standard input.",
     )
     clean.add_argument("inputs", nargs="+", metavar="IN", help="file, folder, glob, or -")

@@ -12,9 +12,10 @@ import orjson
 from dedup.config import Config
 from dedup.errors import InputError
 from dedup.formats import Outputs
-from dedup.formats.jsonl import NotARecord, Parser
+from dedup.formats.jsonl import NotARecord, Parser, names_of
 from dedup.formats.outputs import sibling
 from dedup.formats.row import Row
+from dedup.formats.written import lines_of
 
 
 def restore(
@@ -41,12 +42,14 @@ def restore(
     clean_path = Path(cleaned)
     removed_path = Path(removed) if removed else sibling(clean_path, "removed")
     _present(clean_path, removed_path)
+    config = config or Config()
     outputs = Outputs(os.fspath(out) if out else "-")
+    outputs.texts = names_of("text", config)
     outputs.paths = {name: path for name, path in outputs.paths.items() if name == "clean"}
     outputs.check([clean_path, removed_path])
     count = 0
     with outputs:
-        for record in finished(clean_path, removed_path, config or Config()):
+        for record in finished(clean_path, removed_path, config):
             outputs.write("clean", _original(record))
             count += 1
     return count
@@ -111,15 +114,14 @@ def finished(clean_path: Path, removed_path: Path, config: Config) -> Iterator[F
     """
     _present(clean_path, removed_path)
     dropped_path = sibling(clean_path, "dropped")
-    with removed_path.open("rb") as file:
-        rows = _rows(file, str(removed_path))
-        for record in _merge(clean_path, dropped_path, config):
-            yield record._replace(removals=_taken(record, rows))
-        if next(rows, None) is not None:
-            raise InputError(
-                f"{removed_path}: more removals than {clean_path} accounts for; "
-                f"is {dropped_path.name} missing beside it?"
-            )
+    rows = _rows(lines_of(removed_path), str(removed_path))
+    for record in _merge(clean_path, dropped_path, config):
+        yield record._replace(removals=_taken(record, rows))
+    if next(rows, None) is not None:
+        raise InputError(
+            f"{removed_path}: more removals than {clean_path} accounts for; "
+            f"is {dropped_path.name} missing beside it?"
+        )
 
 
 def _present(clean_path: Path, removed_path: Path) -> None:
@@ -155,19 +157,18 @@ def _merge(clean_path: Path, dropped_path: Path, config: Config) -> Iterator[Fin
 
 def _records(path: Path, config: Config) -> Iterator[Finished]:
     parser = Parser(config)
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            raw = line.strip()
-            if not raw:
-                continue
-            try:
-                found = parser.parse(raw)
-            except NotARecord as wrong:
-                raise InputError(f"{path}:{number}: {wrong}") from wrong
-            struct = orjson.loads(memoryview(parser.struct or b"null"))
-            if not isinstance(struct, dict) or "removed" not in struct:
-                raise InputError(f"{path}:{number}: no 'dedup' field; dedup clean did not write it")
-            yield Finished(Row(str(path), number, raw, parser.names[0]), str(found.id), struct, [])
+    for number, line in enumerate(lines_of(path), 1):
+        raw = line.strip()
+        if not raw:
+            continue
+        try:
+            found = parser.parse(raw)
+        except NotARecord as wrong:
+            raise InputError(f"{path}:{number}: {wrong}") from wrong
+        struct = orjson.loads(memoryview(parser.struct or b"null"))
+        if not isinstance(struct, dict) or "removed" not in struct:
+            raise InputError(f"{path}:{number}: no 'dedup' field; dedup clean did not write it")
+        yield Finished(Row(str(path), number, raw, parser.names[0]), str(found.id), struct, [])
 
 
 def _taken(record: Finished, rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:

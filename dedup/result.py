@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from dedup.formats.written import lines_of
 from dedup.match.groups import Groups
 from dedup.records import Counts
 from dedup.text.corpus import Corpus, Place
@@ -77,8 +78,7 @@ class Result:
         if name in self._lines:
             yield from self._lines[name]
         elif name in self.paths and self.paths[name].exists():
-            with self.paths[name].open("rb") as file:
-                yield from file
+            yield from lines_of(self.paths[name])
 
     def _rows(self, name: str) -> Iterator[dict[str, Any]]:
         for line in self.lines(name):

@@ -294,8 +294,9 @@ def test_left_overs_of_an_earlier_run_go(two):
             "only -o may be standard output; name a file",
         ),
         (
-            ["in.jsonl", "-o", "o.jsonl.gz"],
-            "o.jsonl.gz: output is not compressed; name it o.jsonl",
+            ["in.jsonl", "-o", "o.jsonl.xz"],
+            "o.jsonl.xz: output is .jsonl, .jsonl.gz, .jsonl.zst, .parquet or .txt; "
+            "name it o.jsonl.gz",
         ),
         (["in.jsonl"], "say where to write: -o OUT.jsonl (or look first with --dry-run)"),
         (

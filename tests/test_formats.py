@@ -260,7 +260,7 @@ def test_what_is_no_parquet_is_told(tmp_path):
         (
             "warcio.archiveiterator",
             "a.warc",
-            "reading .warc needs warcio; try: pip install 'newsdedup[pages",
+            "reading .warc needs warcio; try: pip install",
         ),
         ("trafilatura", "a.html", "reading pages needs trafilatura; try: pip install 'newsdedup[p"),
     ],
@@ -380,3 +380,56 @@ def test_pages_by_themselves(tmp_path):
         (tmp_path / f"{n}.html").write_bytes(page(story, n))
     dedup.clean(tmp_path, tmp_path / "out.jsonl")
     assert all(story in row["text"] for row, story in zip(restored(tmp_path), STORIES, strict=True))
+
+
+OUTPUTS = ("out.jsonl", "out.jsonl.gz", "out.jsonl.zst", "out.parquet")
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+@pytest.mark.parametrize("back", ["back.jsonl", "back.parquet", "back.jsonl.gz"])
+def test_outputs_hold_the_same_records(tmp_path, name, back):
+    (tmp_path / "in.jsonl").write_bytes(FILES["in.jsonl"])
+    result = dedup.clean(tmp_path / "in.jsonl", tmp_path / name)
+    assert [row["text"] for row in result] == [ROWS[0]["text"], STORIES[2], STORIES[3]]
+    removed = "out.removed.jsonl" + name.partition("jsonl")[2]
+    assert {p.name for p in tmp_path.iterdir()} == {"in.jsonl", name, removed}
+    assert dedup.restore(tmp_path / name, tmp_path / back) == 3
+    result.paths["back"] = tmp_path / back
+    assert [json.loads(line) for line in result.lines("back")] == ROWS
+
+
+def test_outputs_do_not_tell_when_they_were_written(tmp_path):
+    for name in ("1.jsonl.gz", "2.jsonl.gz"):
+        dedup.clean(ROWS, tmp_path / name)
+    assert (tmp_path / "1.jsonl.gz").read_bytes() == (tmp_path / "2.jsonl.gz").read_bytes()
+
+
+def test_text_alone(tmp_path):
+    dedup.clean(ROWS, tmp_path / "out.txt")
+    expected = "\n\n".join([ROWS[0]["text"], STORIES[2], STORIES[3]]) + "\n"
+    assert (tmp_path / "out.txt").read_text(encoding="utf-8") == expected
+    with pytest.raises(dedup.InputError, match="holds texts alone; restore needs"):
+        dedup.restore(tmp_path / "out.txt", tmp_path / "back.jsonl")
+
+
+def test_columns_of_mixed_types(tmp_path):
+    rows = [{"id": "a", "x": 1, "y": {"n": None}, "text": STORIES[0]},
+            {"id": 2, "x": [1, "b"], "y": {"n": 2}, "z": {"k": None}, "text": STORIES[1]},
+            {"id": 2**70, "x": None, "y": {"n": 1}, "z": {"k": 1}, "text": STORIES[2]}]  # fmt: skip
+    result = dedup.clean(rows, tmp_path / "out.parquet")
+    every = {"id": None, "x": None, "y": None, "z": None}
+    found = [{**row, "dedup": 0} for row in result]
+    assert [row["id"] for row in found][:2] == ["a", 2]
+    assert [row["x"] for row in found] == [1, [1, "b"], None]
+    assert [row["z"] for row in found] == [None, {"k": None}, {"k": 1}]
+    dedup.restore(tmp_path / "out.parquet", tmp_path / "back.jsonl")
+    back = [json.loads(line) for line in (tmp_path / "back.jsonl").open(encoding="utf-8")]
+    assert back[:2] == [{**every, **row} for row in rows[:2]]
+
+
+@pytest.mark.parametrize(("module", "name"), [("pyarrow", "parquet"), ("zstandard", "zst")])
+def test_a_library_that_is_missing_to_write(tmp_path, monkeypatch, module, name):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(dedup.InputError, match=f"writing .{name} needs {module}; try"):
+        dedup.clean(ROWS, tmp_path / f"o.{name}")
+    assert not list(tmp_path.iterdir())

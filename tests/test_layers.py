@@ -40,8 +40,8 @@ INSIDE = {
     "dedup.match": "kernels verify groups order across passages stories sentences",
     "dedup.judge": "evidence verdicts overrides kept credits related glued judge",
     "dedup.formats": (
-        "lines row sections jsonl text outputs packed encodings spool archives "
-        "values tables pages inputs cleaned write"
+        "lines row sections jsonl text columns outputs packed encodings spool archives "
+        "values tables written pages inputs cleaned write"
     ),
     "dedup.index": "store shared kernels table seen remember index care",
     "dedup.report": "summary plain diff explain overlap sights page",

@@ -324,7 +324,7 @@ def _is_input(path: Path) -> bool:
 
 def _is_read(path: PurePath) -> bool:
     """Whether a name is an input's; those of the side files of earlier runs are not."""
-    return _kind(path) in KINDS and not set(path.name.lower().split(".")[-2:-1]) & set(SIDE)
+    return _kind(path) in KINDS and not set(path.name.lower().split(".")[-3:-1]) & set(SIDE)
 
 
 def _kind(path: PurePath) -> str:

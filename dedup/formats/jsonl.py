@@ -195,7 +195,7 @@ class Parser:
     """
 
     def __init__(self, config: Config) -> None:
-        self._names = {meaning: _names(meaning, config) for meaning in _TYPES}
+        self._names = {meaning: names_of(meaning, config) for meaning in _TYPES}
         self.texts = self._names["text"]
         names = list(dict.fromkeys(name for group in self._names.values() for name in group))
         if "dedup" not in names:
@@ -298,7 +298,8 @@ def _strings(values: Sequence[msgspec.Raw]) -> Strings:
     return Strings(b"".join(views), starts, quoted=True)
 
 
-def _names(meaning: str, config: Config) -> tuple[str, ...]:
+def names_of(meaning: str, config: Config) -> tuple[str, ...]:
+    """The fields that may hold what is meant, the likeliest first."""
     chosen = getattr(config, f"{meaning}_field")
     return (chosen,) if chosen else ALIASES[meaning]
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Any
 
 from dedup.errors import InputError
+from dedup.formats import columns
 
-PACKED = (".gz", ".zst", ".bz2", ".xz")
+UNWRITTEN = (".bz2", ".xz")
 SIDE = ("removed", "dropped", "rejected")
 
 
@@ -27,6 +29,10 @@ class Outputs:
         stats: path of the counts.
         kept: path of suspicious lines that stay.
         report: path of the report.
+
+    Attributes:
+        paths: where each file goes.
+        texts: the fields that may hold a text, for an output of texts alone.
 
     The other files stand beside the removals: OUT.dropped.jsonl and OUT.rejected.jsonl, written
     only when there is something to say; left-overs of an earlier run under these names go.
@@ -42,7 +48,9 @@ class Outputs:
     ) -> None:
         self.paths: dict[str, Path] = {}
         self._files: dict[str, IO[bytes]] = {}
+        self._packers: dict[str, Any] = {}
         self._temporary: dict[str, Path] = {}
+        self.texts: Sequence[str] = ()
         self._to_stdout = out == "-"
         if out and not self._to_stdout:
             self.paths["clean"] = Path(out)
@@ -86,8 +94,9 @@ class Outputs:
                 raise InputError(f"{path}: is no regular file; use -o - or --dry-run instead")
             if path.name == "-":
                 raise InputError("only -o may be standard output; name a file")
-            if path.suffix.lower() in PACKED:
-                raise InputError(f"{path}: output is not compressed; name it {path.stem}")
+            if path.suffix.lower() in UNWRITTEN:
+                raise InputError(f"{path}: output is .jsonl, .jsonl.gz, .jsonl.zst, .parquet or "
+                                 f".txt; name it {path.stem}.gz")  # fmt: skip
             if not path.resolve().parent.is_dir():
                 raise InputError(f"{path}: its folder does not exist; make it first")
 
@@ -110,7 +119,7 @@ class Outputs:
             if name not in self._files:
                 self._open(name)
             with _one_line(self.paths[name]):
-                self._files[name].write(data)
+                self._packers.get(name, self._files[name]).write(data)
 
     def _open(self, name: str) -> None:
         path = self.paths[name].resolve()  # what a link points to is replaced, not the link
@@ -119,7 +128,15 @@ class Outputs:
                 prefix=f".{path.name}.", suffix=".part", dir=path.parent
             )
         self._temporary[name] = Path(temporary)
-        self._files[name] = os.fdopen(handle, "wb", buffering=1 << 20)
+        file = os.fdopen(handle, "w+b", buffering=1 << 20)
+        self._files[name] = file
+        suffix = path.suffix.lower()
+        if suffix == ".gz":
+            self._packers[name] = gzip.GzipFile("", "wb", 6, file, mtime=0)
+        elif suffix == ".zst":
+            self._packers[name] = _zstd(path).stream_writer(file, closefd=False)
+        elif suffix == ".parquet":
+            columns.arrow(str(path), "writing")  # told now, not at the end
 
     def __exit__(
         self,
@@ -144,7 +161,10 @@ class Outputs:
         try:
             for name, file in self._files.items():
                 with _one_line(self.paths[name]):
+                    if name in self._packers:
+                        self._packers[name].close()
                     file.flush()
+                    self._convert(name)
                     os.fsync(file.fileno())
                     file.close()
             with _undisturbed():
@@ -152,6 +172,24 @@ class Outputs:
         except BaseException:
             self._discard()
             raise
+
+    def _convert(self, name: str) -> None:
+        """Make of JSON lines what the file's name says."""
+        suffix = self.paths[name].suffix.lower()
+        if name != "clean" or suffix not in (".parquet", ".txt"):
+            return
+        lines, temporary = self._files[name], self._temporary[name]
+        made = temporary.with_suffix(suffix)
+        self._temporary[name] = made
+        try:
+            lines.seek(0)
+            if suffix == ".parquet":
+                columns.to_parquet(lines, made, str(self.paths[name]))
+            else:
+                with made.open("wb") as out:
+                    columns.to_text(lines, out, self.texts)
+        finally:
+            temporary.unlink()
 
     def _rename(self) -> None:
         umask = os.umask(0)
@@ -194,11 +232,24 @@ def _one_line(place: Path | str) -> Iterator[None]:
 
 
 def sibling(path: Path, what: str) -> Path:
-    """OUT.jsonl -> OUT.<what>.jsonl."""
-    stem = path.name.removesuffix(".jsonl")
-    return path.with_name(f"{stem}.{what}.jsonl")
+    """OUT.jsonl -> OUT.<what>.jsonl, compressed as OUT is; JSON lines beside other forms, too."""
+    packing = path.suffix if path.suffix.lower() in (".gz", ".zst") else ""
+    stem = path.name.removesuffix(packing)
+    for suffix in (".jsonl", ".parquet", ".txt"):
+        stem = stem.removesuffix(suffix)
+    return path.with_name(f"{stem}.{what}.jsonl{packing}")
 
 
 def beside(removed: str | None) -> dict[str, Path]:
     """Where removals go, and what is set aside, when there is no file of cleaned records."""
     return {k: path for k, path in Outputs(None, removed).paths.items() if k != "clean"}
+
+
+def _zstd(path: Path) -> Any:
+    try:
+        import zstandard  # noqa: PLC0415 - optional
+    except ImportError as error:
+        raise InputError(
+            f"{path}: writing .zst needs zstandard; try: pip install 'newsdedup[zstd]'"
+        ) from error
+    return zstandard.ZstdCompressor()

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from dedup.errors import InputError
+from dedup.formats.columns import JSON, arrow
 from dedup.formats.lines import refusal, refused, too_large
 from dedup.formats.spool import Spool
 
@@ -147,17 +148,16 @@ def parquet_lines(file: io.BufferedReader, name: str, most: int) -> Iterator[byt
     Raises:
         InputError: it is no Parquet file, or pyarrow is not installed.
     """
-    try:
-        import pyarrow as pa  # noqa: PLC0415 - optional
-        import pyarrow.parquet as pq  # noqa: PLC0415
-    except ImportError as error:
-        raise InputError(
-            f"{name}: reading .parquet needs pyarrow; try: pip install 'newsdedup[arrow]'"
-        ) from error
+    pa, pq = arrow(name, "reading")
     try:
         table = pq.ParquetFile(_seekable(file))
+        packed = [field.name for field in table.schema_arrow if field.metadata
+                  and JSON.items() <= field.metadata.items()]  # fmt: skip
         for batch in table.iter_batches(batch_size=_ROWS):
-            yield b"".join(_row(row, b"", most) for row in batch.to_pylist())
+            rows = batch.to_pylist()
+            for row in rows if packed else ():
+                row |= {name: orjson.loads(row[name]) for name in packed if row[name] is not None}
+            yield b"".join(_row(row, b"", most) for row in rows)
     except (pa.ArrowException, OSError) as error:
         raise InputError(
             f"{name}: not a whole Parquet file: {str(error).splitlines()[0]}"

@@ -1,0 +1,110 @@
+"""Cleaned records in other forms than JSON lines: as a Parquet file, and as text alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+
+from dedup.errors import InputError
+
+_ROWS = 2000  # looked at, and written, at once
+JSON = {b"dedup": b"json"}  # marks a column whose values have no common type, as JSON
+
+
+def to_parquet(lines: IO[bytes], path: Path, name: str) -> None:
+    """Write a Parquet file of JSON lines, a column for each field.
+
+    Args:
+        lines: read twice: for the types of the columns, and for the values.
+        path: where it goes.
+        name: of the output, for errors.
+
+    Raises:
+        InputError: pyarrow is not installed.
+    """
+    pa, pq = arrow(name, "writing")
+    types: dict[str, Any] = {}
+    lines.seek(0)
+    for rows in _blocks(lines):
+        for column in dict.fromkeys(key for row in rows for key in row):
+            found = _type(pa, [row.get(column) for row in rows])
+            types[column] = _common(pa, types.get(column, pa.null()), found)
+    fields = [
+        pa.field(name, kind) if kind is not None else pa.field(name, pa.string(), metadata=JSON)
+        for name, kind in types.items()
+    ]
+    schema = pa.schema(fields)
+    lines.seek(0)
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for rows in _blocks(lines):
+            columns = [
+                pa.array([_value(row, name, types[name]) for row in rows], field.type)
+                for name, field in zip(types, schema, strict=True)
+            ]
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+
+
+def to_text(lines: Iterable[bytes], out: IO[bytes], names: Sequence[str]) -> None:
+    """Write the texts of JSON lines, an empty line between them.
+
+    Args:
+        lines: the records.
+        out: where the texts go.
+        names: the fields that may hold a text, the likeliest first.
+    """
+    begun = False
+    for line in lines:
+        row = orjson.loads(line)
+        text = next(row[name] for name in names if isinstance(row.get(name), str))
+        if text.strip():
+            out.write((b"\n" if begun else b"") + text.strip("\n").encode() + b"\n")
+            begun = True
+
+
+def arrow(name: str, doing: str) -> tuple[Any, Any]:
+    """The library that reads and writes Parquet.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        import pyarrow  # noqa: PLC0415 - optional
+        import pyarrow.parquet  # noqa: PLC0415
+    except ImportError as error:
+        raise InputError(
+            f"{name}: {doing} .parquet needs pyarrow; try: pip install 'newsdedup[arrow]'"
+        ) from error
+    return pyarrow, pyarrow.parquet
+
+
+def _blocks(lines: IO[bytes]) -> Iterator[list[dict[str, Any]]]:
+    while rows := [orjson.loads(line) for line in islice(lines, _ROWS)]:
+        yield rows
+
+
+def _type(pa: Any, values: list[Any]) -> Any:
+    """The type of some values, None if they have none in common that Parquet knows."""
+    try:
+        found = pa.array(values).type
+    except (pa.ArrowException, OverflowError):
+        return None
+    return None if "struct<>" in str(found) else found
+
+
+def _common(pa: Any, one: Any, two: Any) -> Any:
+    if one is None or two is None:
+        return None
+    try:
+        schemas = [pa.schema([("x", kind)]) for kind in (one, two)]
+        return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+    except pa.ArrowException:
+        return None
+
+
+def _value(row: dict[str, Any], name: str, kind: Any) -> Any:
+    value = row.get(name)
+    return value if kind is not None or name not in row else orjson.dumps(value).decode()
