@@ -22,7 +22,7 @@ programs:  ## what tests drive: a Chromium (CHROMIUM, one that is there, Debian'
 	    --no-install-recommends $$missing >/dev/null; }
 
 test: .venv/ready programs  ## all tests, then the kernels once more without compilation
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -m kernels
 
 check: .venv/ready  ## lint, format, types
@@ -43,6 +43,7 @@ clean:  ## remove the environment and everything built
 
 .venv/ready: pyproject.toml
 	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	@touch $@
