@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check gate bench programs clean
+.PHONY: demo test check gate bench bench-stream programs clean
 
 demo: .venv/ready  ## clean the sample dumps in seeds/ and show what happened
 	@mkdir -p out
@@ -36,6 +36,9 @@ gate: .venv/ready  ## quality on the seeds against its floors, speed against the
 
 bench: .venv/ready  ## speed beside the copy floor and other libraries; takes minutes
 	$(BIN)/python benchmarks/speed/run.py
+
+bench-stream: .venv/ready  ## records as they come, beside other libraries' indexes; takes minutes
+	$(BIN)/python benchmarks/stream/run.py
 
 clean:  ## remove the environment and everything built
 	rm -rf .venv out dist .pytest_cache .hypothesis .ruff_cache .mypy_cache
