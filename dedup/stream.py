@@ -165,6 +165,9 @@ def clean_stream(
     with ExitStack() as stack:
         files = {name: stack.enter_context(_appended(path)) for name, path in paths.items()}
         for data in arriving(source):
+            if not data:  # nobody shall wait for an index that is not written to
+                cleaner.commit()
+                continue
             result = cleaner.clean_lines(data, "stdin")
             for name, file in (("clean", out), *files.items()):
                 file.writelines(result.lines(name))
@@ -179,11 +182,15 @@ def _appended(path: Path) -> IO[bytes]:
 
 
 def arriving(source: IO[bytes]) -> Iterator[bytes]:
-    """Whole lines of a pipe as they come, some together: no line waits longer than `DELAY`."""
+    """Whole lines of a pipe as they come, some together: no line waits longer than `DELAY`.
+
+    Yields:
+        Lines, or nothing where none came for `COMMIT` seconds.
+    """
     rest = b""
     while True:
         lines, rest, ended = _gather(source.fileno(), rest)
-        if lines:
+        if lines or not ended:
             yield lines
         if ended:
             if rest:
@@ -195,7 +202,7 @@ def _gather(handle: int, rest: bytes) -> tuple[bytes, bytes, bool]:
     """The next whole lines, what came behind them, and whether that is all."""
     parts, lines, until = [rest], rest.count(b"\n"), None
     while lines < TOGETHER:
-        wait = None if until is None else max(0.0, until - time.monotonic())
+        wait = COMMIT if until is None else max(0.0, until - time.monotonic())
         if not select.select([handle], [], [], wait)[0]:
             break
         data = os.read(handle, 1 << 16)

@@ -81,6 +81,17 @@ def test_a_reader_that_leaves_is_no_error(tmp_path):
     assert contents(tmp_path / "news.db")["record"][0][2] == "a"
 
 
+def test_while_nothing_comes_others_may_write(tmp_path):
+    process = stream(tmp_path, "--index", "news.db")
+    process.stdin.write(line({"id": "a", "text": SENTENCES[0]}))
+    process.stdin.flush()
+    read_line(process)
+    known = dedup.clean([{"id": "b", "text": SENTENCES[0]}], index=tmp_path / "news.db")
+    assert list(known) == []
+    process.communicate(line({"id": "c", "text": SENTENCES[1]}))
+    assert len(contents(tmp_path / "news.db")["record"]) == 3
+
+
 def test_a_request_to_end_keeps_what_was_handed_out(tmp_path):
     process = stream(tmp_path, "--index", "news.db")
     for n, text in enumerate(SENTENCES):
