@@ -50,6 +50,17 @@ class Strings(NamedTuple):
     quoted: bool
 
     @classmethod
+    def joined(cls, parts: Sequence[Strings]) -> Strings:
+        """Parts, all quoted or none, one after the other."""
+        begin = np.cumsum([0, *(len(part.data) for part in parts)])
+        starts = [part.starts[:-1] + at for part, at in zip(parts, begin[:-1], strict=True)]
+        return cls(
+            b"".join(part.data for part in parts),
+            np.concatenate([*starts, begin[-1:]]).astype(np.int64),
+            parts[0].quoted,
+        )
+
+    @classmethod
     def of(cls, texts: Iterable[str]) -> Strings:
         """The texts as UTF-8."""
         encoded = [text.encode() for text in texts]
@@ -79,6 +90,20 @@ class Batch(NamedTuple):
     dates: list[str]
     heads: Sequence[tuple[str, ...]] = ()
     dump: str = ""
+
+    @classmethod
+    def joined(cls, batches: Sequence[Batch]) -> Batch:
+        """Batches of JSON strings, none of them a raw dump, as one."""
+        if len(batches) == 1:
+            return batches[0]
+        return cls(
+            texts=Strings.joined([batch.texts for batch in batches]),
+            titles=Strings.joined([batch.titles for batch in batches]),
+            abstracts=Strings.joined([batch.abstracts for batch in batches]),
+            ids=[id_ for batch in batches for id_ in batch.ids],
+            sources=[source for batch in batches for source in batch.sources],
+            dates=[date for batch in batches for date in batch.dates],
+        )
 
 
 @dataclass(slots=True)

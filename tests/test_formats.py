@@ -102,6 +102,22 @@ def test_a_folder_of_one_file_an_article(tmp_path):
     assert restored(tmp_path) == ROWS
 
 
+def test_files_of_one_article_give_what_one_file_gives(tmp_path):
+    (tmp_path / "d").mkdir()
+    rows = [{"source": "x", **row, "id": f"{n}{row['id']}"} for n in range(150) for row in ROWS]
+    for n, row in enumerate(rows):
+        (tmp_path / "d" / f"{n:09}.json").write_bytes(text_of(row))
+        if n % 50 == 0:
+            (tmp_path / "d" / f"{n:09}x.txt").write_text("سطر وحيد", encoding="utf-8")
+            (tmp_path / "d" / f"{n:09}y.jsonl").write_text("broken\n")
+    apart = dedup.clean(tmp_path / "d", tmp_path / "out.jsonl")
+    back = restored(tmp_path)
+    assert apart.counts.rejected == 9
+    assert [row["id"] for row in back if "#" not in row["id"]] == [row["id"] for row in rows]
+    assert [row for row in back if "#" not in row["id"]] == rows
+    assert len(back) == len(rows) + 9
+
+
 def test_json_stays_as_it_was_written(tmp_path):
     data = b'[ {"n" : 123456789012345678901234567890, "f":1.0e5,\n "text":"\\u0646\\/ x"} ]'
     (tmp_path / "in.json").write_bytes(data)

@@ -72,6 +72,7 @@ KINDS = {
 }
 LINES = KINDS[".jsonl"]
 KINDS[".htm"] = KINDS[".html"]
+SMALL, MANY = 1 << 16, 200  # bytes of a batch that waits for others, and how many wait
 KNOWN = f"{', '.join(KINDS)} (plain, {', '.join(PACKED)}, in .zip or .tar)"
 
 
@@ -124,7 +125,9 @@ class Inputs:
         return sum(item.size for item in self.inputs)
 
     def batches(self, progress: Callable[[int], None] | None = None) -> Iterator[Batch | Rejected]:
-        """All records and all lines that are none, in order.
+        """All records, in order, and all lines that are none.
+
+        Records of small inputs come together, since a batch costs the same however small it is.
 
         Args:
             progress: told the number of bytes read since the last call.
@@ -133,6 +136,24 @@ class Inputs:
             RecordError: a line is no record and `on_error` is "fail".
             InputError: an input cannot be read.
         """
+        held: list[Batch] = []
+        for found in self._found(progress):
+            if isinstance(found, Batch) and not found.dump and found.texts.quoted:
+                held.append(found)
+                if len(found.texts.data) < SMALL and len(held) < MANY:
+                    continue
+            elif not isinstance(found, Batch):
+                yield found
+                continue
+            if held:
+                yield Batch.joined(held)
+                held = []
+            if found.dump or not found.texts.quoted:
+                yield found
+        if held:
+            yield Batch.joined(held)
+
+    def _found(self, progress: Callable[[int], None] | None) -> Iterator[Batch | Rejected]:
         self.fields.clear()
         self.empty.clear()
         self.encodings.clear()

@@ -6,7 +6,8 @@ import base64
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from operator import itemgetter
 from pathlib import PurePath
 from typing import Any, NamedTuple, TypeAlias
@@ -183,6 +184,18 @@ class _Plan(NamedTuple):
     twice: frozenset[int]
 
 
+@lru_cache(maxsize=8)  # it is dear, and there may be a file for each article
+def _decoder(names: tuple[str, ...], raw: frozenset[str]) -> Callable[[bytes], Any]:
+    """Decodes a line to a struct of some of its fields, None for those that it does not have."""
+    line = msgspec.defstruct(
+        "Line",
+        [(f"f{n}", msgspec.Raw if name in raw else object, None) for n, name in enumerate(names)],
+        rename={f"f{n}": name for n, name in enumerate(names)},
+        gc=False,
+    )
+    return msgspec.json.Decoder(line).decode
+
+
 class Parser:
     """Finds the fields of lines.
 
@@ -202,14 +215,7 @@ class Parser:
             names.append("dedup")
         raw = {name for meaning, kinds in _TYPES.items() if kinds == STRING
                for name in self._names[meaning]} | {"dedup"}  # fmt: skip
-        line = msgspec.defstruct(
-            "Line",
-            [(f"f{n}", msgspec.Raw if name in raw else object, None)
-             for n, name in enumerate(names)],
-            rename={f"f{n}": name for n, name in enumerate(names)},
-            gc=False,
-        )  # fmt: skip
-        self._decode = msgspec.json.Decoder(line).decode
+        self._decode = _decoder(tuple(names), frozenset(raw))
         self._place = {name: n for n, name in enumerate(names)}
         self._plan: _Plan | None = None
         self.struct: msgspec.Raw | None = None
