@@ -17,7 +17,7 @@ PACKED = (".gz", ".zst", ".bz2", ".xz")
 SAMPLE = 1 << 18  # bytes that a buffer holds, for who looks before reading
 MOST = 1 << 18  # bytes unpacked at once: a few bytes may stand for gigabytes
 PIECE = 1 << 16
-_ZST_PIECE = 1 << 10  # zstandard's decompressor cannot be told how much to give
+_ZST_PIECE = 1 << 8  # zstandard's decompressor cannot be told how much to give
 _ZST_WINDOW = 1 << 31  # what `zstd --long=31` writes
 
 
@@ -171,7 +171,7 @@ class Torn(io.RawIOBase):
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
-        self._rest = b""
+        self._rest = memoryview(b"")
         self._ended = False
         self._new_line = True
 
@@ -184,7 +184,7 @@ class Torn(io.RawIOBase):
         done = 0
         while done < len(buffer) and (self._rest or not self._ended):
             if not self._rest:
-                self._rest = self._some()
+                self._rest = memoryview(self._some())
                 self._ended = self._ended or not self._rest
             n = min(len(buffer) - done, len(self._rest))
             buffer[done : done + n] = self._rest[:n]
