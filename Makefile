@@ -41,7 +41,7 @@ bench-stream: .venv/ready  ## records as they come, beside other libraries' inde
 	$(BIN)/python benchmarks/stream/run.py
 
 clean:  ## remove the environment and everything built
-	rm -rf .venv out dist .pytest_cache .hypothesis .ruff_cache .mypy_cache
+	rm -rf .venv tests/.envs out dist .pytest_cache .hypothesis .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/ready: pyproject.toml

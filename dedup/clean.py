@@ -17,6 +17,11 @@ from dedup.engines import processes
 from dedup.engines.memory import Memory
 from dedup.errors import ConfigError
 from dedup.formats import Inputs, Outputs, jsonl, open_inputs
+from dedup.formats.annotations import (
+    attribute_files,
+    prodigy_rows,
+    write_attributes,
+)
 from dedup.formats.row import Row
 from dedup.formats.write import Judged, write
 from dedup.judge.evidence import Evidence, Prior, gather
@@ -57,6 +62,8 @@ def clean(
     stats: str | os.PathLike[str] | None = None,
     explain_kept: str | os.PathLike[str] | None = None,
     report: str | os.PathLike[str] | None = None,
+    spans: str | os.PathLike[str] | None = None,
+    attributes: str | os.PathLike[str] | None = None,
     index: str | os.PathLike[str] | None = None,
     discard: bool = False,
     config: Config | None = None,
@@ -73,6 +80,8 @@ def clean(
         stats: where all counts go as JSON.
         explain_kept: where lines go that stay although something about them is suspicious.
         report: where a page to look at all this goes, as HTML.
+        spans: where every record goes with its removals as spans, as Prodigy reads them.
+        attributes: a folder where removals go as Dolma attributes, a file for each input.
         index: a file that remembers what earlier runs saw, and what this one sees.
         discard: keep nothing but the counts and groups (a dry run).
         config: all settings; or give single ones by name: `clean(p, threshold=0.8)`.
@@ -87,17 +96,22 @@ def clean(
     if config is not None and settings:
         raise ConfigError("give settings by name or a config, not both")
     config = config or Config(**settings)
-    if isinstance(sources, (str, os.PathLike, Mapping)):
-        sources = [sources]
+    sources = [sources] if isinstance(sources, (str, os.PathLike, Mapping)) else list(sources)
     inputs = open_inputs(sources, config)
-    paths = (out, removed, stats, explain_kept, report)
+    paths = (out, removed, stats, explain_kept, report, spans)
     outputs = Outputs(*(None if path is None else os.fspath(path) for path in paths))
     outputs.texts = jsonl.names_of("text", config)
+    beside = (
+        attribute_files(Path(attributes), inputs, sources, outputs)
+        if attributes is not None
+        else None
+    )
     given = [Path(config.overrides)] if config.overrides else []
     outputs.check([*given, *(item.path for item in inputs.inputs if item.path)])
     with _opened(index, config, progress) as seen:
         with outputs, Memory(config.memory_limit()) as memory:
-            result = run(inputs, Sink(outputs, discard), config, memory, progress, seen)
+            sink = Sink(outputs, discard, beside)
+            result = run(inputs, sink, config, memory, progress, seen)
         if seen is not None and not discard:
             seen.commit()
     return result
@@ -178,6 +192,11 @@ def run(
     memory.stop_watching()  # a fork takes no threads along
     write(judged, rows, config, counts, sink.put, parts)
     sink.put("stats", [summary.stats(counts, inputs.fields)])
+    if sink.attributes is not None:
+        write_attributes(judged, inputs, sink.attributes, sink.put)
+    if "spans" in sink.paths:
+        for line in prodigy_rows(judged, inputs):
+            sink.put("spans", [line])
     if "report" in sink.paths:
         from dedup.report import page, sights  # noqa: PLC0415 - Jinja and its like take time
 
@@ -283,7 +302,13 @@ def _tell(progress: Progress | None, stage: str, total: int) -> Callable[[int], 
 class Sink:
     """Where lines go: to the files, into memory when there are none, or nowhere."""
 
-    def __init__(self, outputs: Outputs | None = None, discard: bool = False) -> None:
+    def __init__(
+        self,
+        outputs: Outputs | None = None,
+        discard: bool = False,
+        attributes: dict[str, str] | None = None,
+    ) -> None:
+        self.attributes = attributes
         outputs = outputs or Outputs(None)
         self._outputs = outputs
         self.paths = outputs.paths

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dedup.result import Result
 
 WAITING = "waiting for the index"
+FILES = ("removed", "stats", "explain_kept", "report", "spans", "attributes")  # outputs besides OUT
 COMPILING = "dedup: compiling for this machine, once; later runs start at once"
 UNKEPT = "dedup: compiling for this run only; set NUMBA_CACHE_DIR to a folder to keep it in"
 
@@ -105,6 +106,12 @@ def _parser() -> argparse.ArgumentParser:
         "--explain-kept", metavar="PATH", help="write suspicious lines that stay, with the numbers"
     )
     clean.add_argument("--report", metavar="PATH.html", help="a page to look at what went, and why")
+    clean.add_argument(
+        "--attributes", metavar="DIR", help="write Dolma attributes, a file for each input"
+    )
+    clean.add_argument(
+        "--spans", metavar="PATH", help="write every record with what goes as spans, for Prodigy"
+    )
     clean.add_argument("--dry-run", action="store_true", help="only tell what would be done")
     _add_verbosity(clean)
     _add_settings(clean)
@@ -236,7 +243,8 @@ def _config(arguments: argparse.Namespace) -> Config:
 def _clean(arguments: argparse.Namespace) -> int:
     from dedup.errors import InputError  # noqa: PLC0415
 
-    if not (arguments.out or arguments.dry_run or arguments.report):
+    alone = arguments.report or arguments.spans or arguments.attributes
+    if not (arguments.out or arguments.dry_run or alone):
         raise InputError("say where to write: -o OUT.jsonl (or look first with --dry-run)")
     config = _config(arguments)
     if arguments.stream:
@@ -252,7 +260,7 @@ def _clean(arguments: argparse.Namespace) -> int:
         print(COMPILING if compiled.KEPT else UNKEPT, file=sys.stderr, flush=True)
     warm_up()
     with _Bar(quiet) as bar:
-        files = dict.fromkeys(("removed", "stats", "explain_kept", "report"))
+        files = dict.fromkeys(FILES)
         if not arguments.dry_run:
             files = {name: getattr(arguments, name) for name in files}
         result = clean(
@@ -276,10 +284,8 @@ def _stream(arguments: argparse.Namespace, config: Config) -> int:
 
     if arguments.inputs != ["-"] or arguments.out != "-" or arguments.dry_run:
         raise InputError("--stream cleans standard input to standard output: dedup clean - -o -")
-    if arguments.stats or arguments.explain_kept or arguments.report:
-        raise InputError(
-            "--stream writes no --stats, --explain-kept or --report; they need a whole run"
-        )
+    if any(getattr(arguments, name) for name in FILES if name != "removed"):
+        raise InputError("--stream writes nothing but records and --removed; all else needs a run")
     begun = time.monotonic()
     _spare_scipy()
     from dedup.clean import warm_up  # noqa: PLC0415

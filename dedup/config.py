@@ -105,6 +105,11 @@ class Config:
         high=1.0,
         metavar="SHARE",
     )
+    mode: str = _setting(
+        "remove",
+        "take out what goes, or leave the text as it is and tell in the record what would go",
+        choices=("remove", "annotate"),
+    )
     overrides: str = _setting(
         "",
         "decisions of a reviewer that come before all rules, such as the report's buttons make",

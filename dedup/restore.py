@@ -86,6 +86,8 @@ class Finished(NamedTuple):
         Raises:
             InputError: the removals do not fit.
         """
+        if "spans" in self.struct:  # annotated only
+            return self.row.text
         parts: list[str] = []
         kept, at, text = 0, 0, self.row.text
         for removal in self.removals:
@@ -188,6 +190,6 @@ def _taken(record: Finished, rows: Iterator[dict[str, Any]]) -> list[dict[str, A
 
 def _original(record: Finished) -> bytes:
     """The record with its removed spans put back, and without the added struct."""
-    if not record.removals:
+    if not record.removals or "spans" in record.struct:
         return record.row.without_struct()
     return record.row.with_text(record.text, b"")

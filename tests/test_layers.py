@@ -41,7 +41,7 @@ INSIDE = {
     "dedup.judge": "evidence verdicts overrides kept credits related glued judge",
     "dedup.formats": (
         "lines row sections jsonl text columns outputs packed encodings spool archives "
-        "values tables written pages inputs cleaned write"
+        "values tables written pages inputs cleaned write annotations"
     ),
     "dedup.index": "store shared kernels table seen remember index care",
     "dedup.report": "summary plain diff explain overlap sights page",

@@ -129,7 +129,7 @@ def test_killed_it_goes_on_where_it_was(tmp_path):
         (["-", "--stream", "-o", "out.jsonl"],
          "--stream cleans standard input to standard output: dedup clean - -o -"),
         (["-", "--stream", "-o", "-", "--stats", "s.json"],
-         "--stream writes no --stats, --explain-kept or --report; they need a whole run"),
+         "--stream writes nothing but records and --removed; all else needs a run"),
         (["-", "--stream", "-o", "-", "--removed", "no/such/folder.jsonl"],
          "no/such/folder.jsonl: No such file or directory"),
     ],

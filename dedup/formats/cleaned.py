@@ -117,6 +117,18 @@ def place_row(place: Place) -> dict[str, Any]:
     return found if place.run is None else {**found, "run": place.run}
 
 
+def span(removal: Removal, reason: Reason) -> dict[str, Any]:
+    """What an annotated record tells of a removal: where, what and why, in a fixed schema."""
+    return {
+        "start": removal.start,
+        "end": removal.end,
+        "kind": removal.kind,
+        "rule": reason.evidence["rule"],
+        "similarity": reason.similarity,
+        "match": reason.match.id if reason.match is not None else None,
+    }
+
+
 def kept_row(
     id_: str, source: str, line: int, text: str, place: tuple[int, int], suspicion: Suspicion
 ) -> bytes:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple, TypeAlias
 
@@ -219,6 +220,10 @@ class Inputs:
                 with _reading(item), self._chunks(item, progress) as chunks:
                     mended = Mender(True).mended(chunks) if self.config.repair else chunks
                     yield from reader.rows(mended, skipped)
+
+    def slice(self, start: int, stop: int) -> Iterator[Row]:
+        """The rows [start, stop)."""
+        return islice(self.rows(None, start), stop - start)
 
 
 class _reading:

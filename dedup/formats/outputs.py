@@ -29,6 +29,7 @@ class Outputs:
         stats: path of the counts.
         kept: path of suspicious lines that stay.
         report: path of the report.
+        spans: path of spans for annotators.
 
     Attributes:
         paths: where each file goes.
@@ -45,6 +46,7 @@ class Outputs:
         stats: str | None = None,
         kept: str | None = None,
         report: str | None = None,
+        spans: str | None = None,
     ) -> None:
         self.paths: dict[str, Path] = {}
         self._files: dict[str, IO[bytes]] = {}
@@ -68,6 +70,14 @@ class Outputs:
             self.paths["kept"] = Path(kept)
         if report:
             self.paths["report"] = Path(report)
+        if spans:
+            self.paths["spans"] = Path(spans)
+        self._own_folder: set[Path] = set()
+
+    def add(self, name: str, path: Path) -> None:
+        """Add a file, in a folder that is made when it is written."""
+        self.paths[name] = path
+        self._own_folder.add(path)
 
     @property
     def writes(self) -> bool:
@@ -97,6 +107,8 @@ class Outputs:
             if path.suffix.lower() in UNWRITTEN:
                 raise InputError(f"{path}: output is .jsonl, .jsonl.gz, .jsonl.zst, .parquet or "
                                  f".txt; name it {path.stem}.gz")  # fmt: skip
+            if path in self._own_folder:
+                continue
             if not path.resolve().parent.is_dir():
                 raise InputError(f"{path}: its folder does not exist; make it first")
 
@@ -105,7 +117,7 @@ class Outputs:
 
     def write(self, name: str, data: bytes) -> None:
         """Append to one of "clean", "removed", "dropped", "rejected", "stats", "kept",
-        "report".
+        "report", "spans", and files that were added.
 
         Raises:
             InputError: the disk is full, or the file cannot be made.
@@ -124,6 +136,8 @@ class Outputs:
     def _open(self, name: str) -> None:
         path = self.paths[name].resolve()  # what a link points to is replaced, not the link
         with _one_line(path):
+            if self.paths[name] in self._own_folder:
+                path.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(
                 prefix=f".{path.name}.", suffix=".part", dir=path.parent
             )

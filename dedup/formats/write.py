@@ -115,43 +115,72 @@ def write(judged: Judged, rows: Rows, config: Config, counts: Counts, put: Put, 
 
 def _write(judged: Judged, start: int, stop: int, rows: Rows, config: Config, put: Put) -> Written:
     """Write the records [start, stop)."""
+    corpus = judged.corpus
+    seen = len(corpus.runs)
+    structs = _structs(judged, start, stop)
+    lines: dict[str, list[bytes]] = {name: [] for name in NAMES}
+    annotate = config.mode == "annotate"
+    done = Written()
+    for number, row, removals in removed(judged, start, stop, rows):
+        if len(lines["clean"]) >= TOGETHER:
+            _hand_on(lines, put)
+        struct = next(structs)
+        cuts = [gone.removal for gone in removals]
+        if removals:
+            source = corpus.sources[corpus.source[number]]
+            for line in _removal_rows(corpus.ids[number], source, row, removals):
+                lines["removed"].append(line)
+                if len(lines["removed"]) >= TOGETHER:
+                    _hand_on(lines, put)
+            struct["kept"] -= sum(removal.whole for removal in cuts)
+            struct["removed"] = len(removals)
+            for removal in cuts:
+                done.kinds[removal.kind] += 1
+                done.removed_chars[removal.kind] += removal.end - removal.start
+        if annotate:
+            struct["spans"] = [cleaned.span(removal, reason) for removal, reason in removals]
+            cuts = []
+        if struct["kept"] == 0 and not config.keep_empty and not annotate:
+            done.dropped += 1
+            struct |= {"file": row.file, "line": row.line, "position": number - seen}
+            lines["dropped"].append(cleaned.record_row(row, cuts, struct))
+        else:
+            done.cleaned += bool(removals)
+            lines["clean"].append(cleaned.record_row(row, cuts, struct))
+        if judged.suspicious is not None:
+            lines["kept"] += _kept_rows(judged, judged.suspicious, number, row)
+    _hand_on(lines, put)
+    return done
+
+
+class Gone(NamedTuple):
+    """A span that goes, and why."""
+
+    removal: Removal
+    reason: Reason
+
+
+def removed(
+    judged: Judged, start: int, stop: int, rows: Rows
+) -> Iterator[tuple[int, Row, list[Gone]]]:
+    """The records [start, stop): number, row, and what goes of it, in order."""
     corpus, evidence, verdicts = judged.corpus, judged.evidence, judged.verdicts
     seen = len(corpus.runs)
     gone = (verdicts.rule != KEPT) | (corpus.residue != 0)
     touched = np.zeros(corpus.records, dtype=np.bool_)
     touched[corpus.record_of()[gone]] = True
     touched[corpus.record_of()[[part.block for part in verdicts.parts]]] = True
-    structs = _structs(judged, start, stop)
     reasons = verdicts.reasons(corpus, evidence, int(corpus.first[start]), int(corpus.first[stop]))
-    lines: dict[str, list[bytes]] = {name: [] for name in NAMES}
-    done = Written()
     for number, row in enumerate(rows(start - seen, stop - seen), start):
-        if len(lines["clean"]) >= TOGETHER:
-            _hand_on(lines, put)
-        struct = next(structs)
         removals = _removals(corpus, verdicts, number, row.text) if touched[number] else []
-        if removals:
-            source = corpus.sources[corpus.source[number]]
-            for line in _removal_rows(corpus.ids[number], source, row, removals, reasons):
-                lines["removed"].append(line)
-                if len(lines["removed"]) >= TOGETHER:
-                    _hand_on(lines, put)
-            struct["kept"] -= sum(removal.whole for removal in removals)
-            struct["removed"] = len(removals)
-            for removal in removals:
-                done.kinds[removal.kind] += 1
-                done.removed_chars[removal.kind] += removal.end - removal.start
-        if struct["kept"] == 0 and not config.keep_empty:
-            done.dropped += 1
-            struct |= {"file": row.file, "line": row.line, "position": number - seen}
-            lines["dropped"].append(cleaned.record_row(row, removals, struct))
-        else:
-            done.cleaned += bool(removals)
-            lines["clean"].append(cleaned.record_row(row, removals, struct))
-        if judged.suspicious is not None:
-            lines["kept"] += _kept_rows(judged, judged.suspicious, number, row)
-    _hand_on(lines, put)
-    return done
+        yield (
+            number,
+            row,
+            [
+                Gone(removal, next(reasons) if removal.block >= 0 else _BLANK)
+                for removal in removals
+            ],
+        )
 
 
 def _hand_on(lines: dict[str, list[bytes]], put: Put) -> None:
@@ -197,12 +226,9 @@ def _removals(corpus: Corpus, verdicts: Verdicts, number: int, text: str) -> lis
     return cleaned.spans(text, places, kinds, parts, first)
 
 
-def _removal_rows(
-    id_: str, source: str, row: Row, removals: list[Removal], reasons: Iterator[Reason]
-) -> Iterator[bytes]:
-    begin = cleaned.span_lines(row, ((removal.start, removal.end) for removal in removals))
-    for removal, line in zip(removals, begin, strict=True):
-        reason = next(reasons) if removal.block >= 0 else _BLANK
+def _removal_rows(id_: str, source: str, row: Row, gone: list[Gone]) -> Iterator[bytes]:
+    places = cleaned.span_lines(row, ((one.removal.start, one.removal.end) for one in gone))
+    for (removal, reason), line in zip(gone, places, strict=True):
         yield cleaned.removal_row(id_, source, line, row.text, removal, reason)
 
 

@@ -1,0 +1,132 @@
+"""What would go, told beside the records: Dolma attributes, and spans as Prodigy reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePath
+from typing import Any
+
+import msgspec
+import orjson
+
+from dedup.errors import InputError
+from dedup.formats.inputs import Input, Inputs
+from dedup.formats.outputs import Outputs
+from dedup.formats.write import Gone, Judged, Put, removed
+from dedup.records import KINDS
+
+DOCUMENTS = "documents"  # the folder whose name Dolma exchanges for that of the attributes
+TOGETHER = 500  # lines that are handed on at once
+_NO_ID = msgspec.Raw(b"null")
+
+
+class _Id(msgspec.Struct):
+    id: msgspec.Raw = _NO_ID
+
+
+_ID = msgspec.json.Decoder(_Id)
+
+
+def attribute_files(
+    folder: Path, inputs: Inputs, given: Sequence[Any], outputs: Outputs
+) -> dict[str, str]:
+    """Find where the attributes of each input go, and make these outputs of the run.
+
+    Args:
+        folder: where they go.
+        inputs: of the run.
+        given: what the user named: what lies in a named folder keeps its place in it. As Dolma
+            does, a folder "documents" counts before that.
+        outputs: of the run.
+
+    Returns:
+        The name of the output for each input.
+
+    Raises:
+        InputError: an input has no rows that attributes could stand beside.
+    """
+    names: dict[str, str] = {}
+    for item in inputs.inputs:
+        place = _place(item, given)
+        name = f"attributes {place}"
+        if name in names.values():
+            raise InputError(f"{folder / place}: is named for two inputs; clean them one by one")
+        names[item.name] = name
+        outputs.add(name, folder / place)
+    return names
+
+
+def _place(item: Input, given: Sequence[Any]) -> PurePath:
+    path = item.path
+    if path is None or not {".jsonl", ".ndjson", ".json"} & set(path.suffixes):
+        raise InputError(f"{item.name}: attributes stand beside JSON lines in files; leave it out")
+    if DOCUMENTS in path.parts[:-1]:
+        at = len(path.parts) - path.parts[::-1].index(DOCUMENTS)
+        return PurePath(*path.parts[at:])
+    for folder in (Path(source) for source in given if isinstance(source, (str, Path))):
+        if folder.is_dir() and path.is_relative_to(folder):
+            return path.relative_to(folder)
+    return PurePath(path.name)
+
+
+def write_attributes(judged: Judged, inputs: Inputs, names: dict[str, str], put: Put) -> None:
+    """Write for each line of an input that is a record, and for every other, a line.
+
+    Each has "id" as the record has it, and "attributes": one a kind, "dedup__<kind>", of spans
+    [start, end, score] in characters; the score is the similarity to what is said elsewhere, 1.0
+    for what is nobody's copy. "dedup__kept" and "dedup__story_size" tell of the whole text.
+
+    Raises:
+        InputError: an input cannot be read.
+    """
+    corpus, seen = judged.corpus, len(judged.corpus.runs)
+    name, line = "", 0
+    lines: list[bytes] = []
+    for number, row, gone in removed(judged, seen, corpus.records, inputs.slice):
+        if names[row.file] != name or len(lines) >= TOGETHER:
+            put(name, lines)
+            lines = []
+        if names[row.file] != name:
+            name, line = names[row.file], 0
+        lines += [_row(_NO_ID, {}) for _ in range(line + 1, row.line)]  # lines that are no records
+        line = row.line
+        blocks = int(corpus.first[number + 1] - corpus.first[number])
+        kept = blocks - sum(one.removal.whole for one in gone)
+        size = int(judged.sizes[judged.stories[number]])
+        lines.append(_row(_ID.decode(row.raw).id, _told(gone, len(row.text), kept, size)))
+    put(name, lines)
+
+
+def _told(gone: Iterable[Gone], length: int, kept: int, size: int) -> dict[str, Any]:
+    found: dict[str, Any] = {f"dedup__{kind}": [] for kind in KINDS}
+    for removal, reason in gone:
+        score = 1.0 if reason.similarity is None else reason.similarity
+        found[f"dedup__{removal.kind}"].append([removal.start, removal.end, score])
+    found["dedup__kept"] = [[0, length, float(kept)]]
+    found["dedup__story_size"] = [[0, length, float(size)]]
+    return found
+
+
+def _row(id_: msgspec.Raw, told: dict[str, Any]) -> bytes:
+    return b'{"id":%b,"attributes":%b}\n' % (bytes(memoryview(id_)), orjson.dumps(told))
+
+
+def prodigy_rows(judged: Judged, inputs: Inputs) -> Iterator[bytes]:
+    """A task of Prodigy for each record: its text, and as spans what would go of it."""
+    corpus, seen = judged.corpus, len(judged.corpus.runs)
+    for number, row, gone in removed(judged, seen, corpus.records, inputs.slice):
+        yield orjson.dumps(
+            {
+                "text": row.text,
+                "spans": [
+                    {"start": one.removal.start, "end": one.removal.end, "label": one.removal.kind}
+                    for one in gone
+                ],
+                "meta": {
+                    "id": corpus.ids[number],
+                    "source": corpus.sources[corpus.source[number]],
+                    "line": row.line,
+                },
+            },
+            option=orjson.OPT_APPEND_NEWLINE,
+        )
