@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import html
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 
+from dedup.errors import InputError
 from dedup.formats.written import lines_of
 from dedup.match.groups import Groups
 from dedup.records import Counts
 from dedup.text.corpus import Corpus, Place
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
+
+
+class Group(list[Place]):
+    """Where blocks stand that match each other, the representative first."""
+
+    def _repr_html_(self) -> str:
+        cells = "".join(
+            f"<tr><td dir='auto'>{html.escape(place.id)}</td>"
+            f"<td>{place.start:,}–{place.end:,}</td><td>{'goes' if n else 'stays'}</td></tr>"
+            for n, place in enumerate(self)
+        )
+        return f"<table><tr><th>record</th><th>characters</th><th></th></tr>{cells}</table>"
 
 
 class Result:
@@ -63,7 +81,7 @@ class Result:
         return self._rows("rejected")
 
     @property
-    def groups(self) -> Iterator[list[Place]]:
+    def groups(self) -> Iterator[Group]:
         """Blocks that match each other, the representative first."""
         members: dict[int, list[int]] = {}
         n = self._corpus.n
@@ -71,7 +89,7 @@ class Result:
             if head != block and head < n:
                 members.setdefault(head, [head]).append(block)
         for head in sorted(members):
-            yield self._corpus.places(np.array(members[head]))
+            yield Group(self._corpus.places(np.array(members[head])))
 
     def lines(self, name: str = "clean") -> Iterator[bytes]:
         """The JSON lines of "clean", "removed", "dropped" or "rejected", as they were written."""
@@ -79,6 +97,35 @@ class Result:
             yield from self._lines[name]
         elif name in self.paths and self.paths[name].exists():
             yield from lines_of(self.paths[name])
+
+    def to_pandas(self, name: str = "clean") -> pandas.DataFrame:
+        """The rows of "clean", "removed", "dropped" or "rejected" as a data frame.
+
+        Raises:
+            InputError: pandas is not installed.
+        """
+        module = _optional("pandas", "pandas")
+        return module.DataFrame(list(self._rows(name)))
+
+    def to_arrow(self, name: str = "clean") -> pyarrow.Table:
+        """The rows of "clean", "removed", "dropped" or "rejected" as an Arrow table.
+
+        Evidence, whose fields differ from rule to rule, has all of them, empty where not told.
+
+        Raises:
+            InputError: pyarrow is not installed, or a field has values of several types.
+        """
+        module = _optional("pyarrow", "arrow")
+        rows = list(self._rows(name))
+        columns = {}
+        for key in dict.fromkeys(key for row in rows for key in row):
+            try:
+                columns[key] = module.array([row.get(key) for row in rows])
+            except module.ArrowException as error:
+                raise InputError(
+                    f"field {key!r} has values of several types; try to_pandas()"
+                ) from error
+        return module.table(columns)
 
     def _rows(self, name: str) -> Iterator[dict[str, Any]]:
         for line in self.lines(name):
@@ -104,3 +151,13 @@ class Result:
     def __repr__(self) -> str:
         gone = sum(self.counts.kinds.values())
         return f"<dedup.Result: {self.counts.records:,} records, {gone:,} removals>"
+
+
+def _optional(name: str, extra: str) -> Any:
+    """A library that need not be installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise InputError(
+            f"{name} is not installed; try: pip install 'newsdedup[{extra}]'"
+        ) from error

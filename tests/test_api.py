@@ -162,3 +162,46 @@ def test_records_without_words(text):
 
 def test_fold_is_the_key():
     assert dedup.fold("قَالَ الأميرُ: «إنّ ١٢ دولةً…»") == "قال الامير ان 12 دوله"
+
+
+def test_tables():
+    import pandas  # noqa: PLC0415
+    import pyarrow  # noqa: PLC0415
+
+    result = dedup.clean(ROWS)
+    frame, table = result.to_pandas("removed"), result.to_arrow("removed")
+    assert isinstance(frame, pandas.DataFrame)
+    assert isinstance(table, pyarrow.Table)
+    rows = list(result.removals)
+    assert frame.to_dict("records")[0]["text"] == rows[0]["text"]
+    assert table.column("kind").to_pylist() == [row["kind"] for row in rows]
+    assert list(frame.columns) == table.column_names == list(rows[0])
+    assert len(result.to_pandas()) == len(result.to_arrow()) == len(result)
+
+
+def test_tables_of_records_that_differ():
+    rows = [{"id": "a", "text": "سطر أول"}, {"id": "b", "text": "سطر ثان", "author": "ليلى"}]
+    assert dedup.clean(rows).to_arrow().column("author").to_pylist() == [None, "ليلى"]
+    mixed = dedup.clean([*rows, {"id": 3, "text": "سطر ثالث"}])
+    assert mixed.to_pandas()["id"].tolist() == ["a", "b", 3]
+    with pytest.raises(dedup.InputError, match="field 'id' has values of several types; try to_p"):
+        mixed.to_arrow()
+
+
+def test_tables_name_what_is_missing(monkeypatch):
+    result = dedup.clean(ROWS)
+    for name, extra in (("pandas", "pandas"), ("pyarrow", "arrow")):
+        monkeypatch.setitem(sys.modules, name, None)
+        told = rf"{name} is not installed; try: pip install 'newsdedup\[{extra}\]'"
+        with pytest.raises(dedup.InputError, match=told):
+            result.to_pandas() if name == "pandas" else result.to_arrow()
+
+
+def test_a_group_shows_itself():
+    rows = [{**row, "id": f"<b>{row['id']}"} for row in ROWS]
+    group = max(dedup.clean(rows).groups, key=len)
+    shown = group._repr_html_()
+    assert "&lt;b&gt;0</td>" in shown
+    assert shown.count("stays") == 1
+    assert shown.count("goes") == 19
+    assert "<b>" not in shown
