@@ -104,7 +104,6 @@ def test_a_peer_must_answer_for_every_record_and_remove_no_blank_line():
 
 
 def test_frequent_paragraphs_of_a_source():
-    pytest.importorskip("xxhash")
     sys.path.insert(0, str(ROOT / "benchmarks" / "quality" / "peers"))
     from cc_corpus_paragraphs import frequent  # noqa: PLC0415
 
