@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from itertools import pairwise
 
 import numpy as np
@@ -22,7 +23,7 @@ from dedup.records import Strings
 from dedup.sketch import kernels as sketch_kernels
 from dedup.sketch import lsh, minhash
 from dedup.text import kernels as text_kernels
-from dedup.text import utf8
+from dedup.text import utf8, wrapping
 from dedup.text.arabic import tokens
 from dedup.text.blocks import Blocks, scan, stems, stems_of
 
@@ -47,7 +48,7 @@ def of_record(blocks: Blocks, record: int) -> Blocks:
 
 
 def public_kernels() -> set[str]:
-    modules = (utf8, text_kernels, sketch_kernels, match_kernels, index_kernels)
+    modules = (utf8, wrapping, text_kernels, sketch_kernels, match_kernels, index_kernels)
     return {
         f"{module.__name__}.{name}"
         for module in modules
@@ -107,6 +108,55 @@ def test_unescape(parts, ascii_only):
     assert got == twins.unescape(strings)
     found = scan(Strings(b"".join(strings), starts, quoted=True), NO_WORDS)
     assert found.chars == sum(map(len, parts))
+
+
+def unwrapped(parts: list[str]) -> list[str]:
+    buf = np.frombuffer("".join(parts).encode(), dtype=np.uint8).copy()
+    starts = np.cumsum([0, *(len(part.encode()) for part in parts)]).astype(np.int64)
+    wrapping.unwrap(buf, starts)
+    return [bytes(buf[a:b]).decode() for a, b in pairwise(starts.tolist())]
+
+
+WORDS = st.lists(
+    st.text("ابتسم0.،", min_size=1, max_size=9) | st.sampled_from(["قال.", "نعم؟", "«لا».", "(1)"]),
+    min_size=1, max_size=90,
+).map(" ".join)  # fmt: skip
+
+
+@quick
+@given(
+    st.lists(WORDS, min_size=1, max_size=5), st.integers(38, 134),
+    st.sampled_from(["\n", "\n\n", "\r\n", " \n \n"]), st.sampled_from(["\n", "\r\n", " \n\t"]),
+    st.lists(texts, max_size=2),
+)  # fmt: skip
+def test_unwrap(paragraphs, width, gap, end, others):
+    text = gap.join(end.join(textwrap.wrap(p, width, break_long_words=False)) for p in paragraphs)
+    parts = [*others, text, *others]
+    assert unwrapped(parts) == list(map(twins.unwrap, parts))
+
+
+@pytest.mark.parametrize("width", [60, 72, 100])
+def test_wrapped_paragraphs_are_whole_again(width):
+    words = [
+        "أعلنت",
+        "بلدية",
+        "الميناء",
+        "أمس",
+        "أن",
+        "جسر",
+        "السوق",
+        "القديم",
+        "يعود",
+        "إلى",
+        "الخدمة",
+        "بعد",
+        "ترميم",
+        "طويل",
+    ]
+    paragraphs = [" ".join(words[k:] + words + words[:k]) + "." for k in range(6)]
+    wrapped = "\n\n".join(textwrap.fill(p, width) for p in paragraphs)
+    assert unwrapped([wrapped]) == ["\n\n".join(paragraphs)]
+    assert unwrapped([wrapped.replace("\n\n", "\n")]) == ["\n".join(paragraphs)]
 
 
 @quick

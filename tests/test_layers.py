@@ -35,7 +35,7 @@ LAYERS = [
 # Inside a layer, too, files come in an order.
 INSIDE = {
     "dedup.engines": "compiled memory processes threads",
-    "dedup.text": "utf8 kernels arabic blocks lexicon dumps corpus",
+    "dedup.text": "utf8 wrapping kernels arabic blocks lexicon dumps corpus",
     "dedup.sketch": "kernels minhash lsh",
     "dedup.match": "kernels verify groups order across passages stories sentences",
     "dedup.judge": "evidence verdicts overrides kept credits related glued judge",

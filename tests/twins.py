@@ -13,7 +13,7 @@ import regex
 from dedup.index import kernels as index_kernels
 from dedup.match import kernels as match_kernels
 from dedup.sketch import kernels as sketch_kernels
-from dedup.text import arabic, utf8
+from dedup.text import arabic, utf8, wrapping
 from dedup.text import kernels as text_kernels
 
 M64 = (1 << 64) - 1
@@ -49,6 +49,38 @@ def unescape(strings: Sequence[bytes]) -> list[bytes]:
 
 def count_newlines(data: bytes) -> int:
     return sum(byte in (10, 13, 0xE2) for byte in data)
+
+
+def unwrap(text: str) -> str:
+    whole = text.split("\n")
+    lines = [line.strip(" \t\r") for line in whole]
+    spans = {}  # widths that explain a break, by the number of the line before it
+    blanks = 0
+    for i, (line, after) in enumerate(pairwise(lines)):
+        blanks += bool(line) and not after and i + 2 < len(lines)
+        if line and after:
+            spans[i] = range(len(line), len(line) + len(regex.split(r"[ \t\r]", after)[0]) + 1)
+    ended = {i for i in spans if lines[i].rstrip("\"')]»”’").endswith(tuple(".!?؟۔…"))}
+    explained = {
+        width: sum(width in span for i, span in spans.items() if i not in ended)
+        for width in range(wrapping.NARROWEST, wrapping.WIDEST + 1)
+    }
+    width = max(explained, key=lambda w: (explained[w], w))
+    best = explained[width]
+    inside = len(spans) - len(ended)
+    least = max(wrapping.LEAST, wrapping.INSIDE * inside, wrapping.ALL * len(spans))
+    if best < least:
+        return text
+    apart = blanks >= len(spans) - best
+    joined = whole[0]
+    for i, line in enumerate(whole[1:]):
+        if i in spans and width in spans[i] and (apart or i not in ended):
+            shown = joined.rstrip("\r \t")
+            joined = shown + joined[len(shown) :].replace("\r", " ") + " "
+        else:
+            joined += "\n"
+        joined += line
+    return joined
 
 
 def cut_blocks(texts: Sequence[str]) -> list[tuple[int, int, int, bool]]:
@@ -399,6 +431,7 @@ def probe(known: Sequence[Sequence[int]], asked: Sequence[Sequence[int]]) -> lis
 TWINS = {
     utf8.is_utf8: is_utf8,
     utf8.unescape: unescape,
+    wrapping.unwrap: unwrap,
     text_kernels.mix64: mix64,
     text_kernels.count_newlines: count_newlines,
     text_kernels.cut_blocks: cut_blocks,

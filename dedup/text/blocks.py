@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dedup.records import I32, I64, U8, U16, U32, U64, Strings
-from dedup.text import kernels, utf8
+from dedup.text import kernels, utf8, wrapping
 from dedup.text.arabic import fold, fold_table, sign_table
 
 
@@ -88,10 +88,13 @@ def scan(texts: Strings, common: U32, lines: bool = True, sentences: bool = Fals
     Args:
         texts: any texts.
         common: uint32, sorted; stems of function words, which carry no topic.
-        lines: whether each line is a block; a text with something visible is one block otherwise.
+        lines: whether each line is a block, or each paragraph where those are wrapped; a text with
+            something visible is one block otherwise.
         sentences: whether it is noted where sentences begin.
     """
     buf, starts = _utf8(texts)
+    if lines:
+        wrapping.unwrap(buf, starts)
     room = int(kernels.count_newlines(buf)) + starts.size - 1
     record, start, end = (np.empty(room, dtype=np.int32) for _ in range(3))
     byte_start, byte_end = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
