@@ -59,7 +59,8 @@ def unwrap(text: str) -> str:
     for i, (line, after) in enumerate(pairwise(lines)):
         blanks += bool(line) and not after and i + 2 < len(lines)
         if line and after:
-            spans[i] = range(len(line), len(line) + len(regex.split(r"[ \t\r]", after)[0]) + 1)
+            most = len(line) + len(regex.split(r"[ \t\r]", after)[0])
+            spans[i] = range(max(len(line), len(after)), most + 1)
     ended = {i for i in spans if lines[i].rstrip("\"')]»”’").endswith(tuple(".!?؟۔…"))}
     explained = {
         width: sum(width in span for i, span in spans.items() if i not in ended)

@@ -1,10 +1,10 @@
 """Paragraphs broken into lines of one width, as mail and plain-text tools leave them.
 
-A break is due to a width W if the line fits into W characters and would not with the first word of
-the next line. Where one W explains most of the breaks inside sentences, the text is wrapped: of
-31,525 articles that are not, two had such a W, both for lists; of the same articles wrapped at 60
-to 120, all but the shortest had one. Arrays in, arrays out; every constant stands
-here. The naive twin is in tests/twins.py.
+A break is due to a width W if the lines before and after it fit into W characters, and the former
+would not with the first word of the latter. Where one W explains most of the breaks inside
+sentences, the text is wrapped: of 31,525 articles that are not, two had such a W, both for lists;
+of the same articles wrapped at 60 to 90, all but the shortest had one. Arrays in, arrays out; every
+constant stands here. The naive twin is in tests/twins.py.
 """
 
 from __future__ import annotations
@@ -48,23 +48,21 @@ def _width(buf: Any, start: Any, stop: Any, votes: Any) -> Any:
     """The width a text is wrapped at, 0 if it is not, and whether blank lines part paragraphs."""
     votes[:] = 0
     breaks, inside, blanks = 0, 0, 0
-    i, length, ended = start, 0, False
+    i, before, ended = start, 0, False
     while i < stop:
         first, last, i = _line(buf, i, stop)
-        if first == last:
-            blanks += length > 0
-            length = 0
-            continue
-        if length > 0:
-            breaks += 1
-            inside += not ended
-            if length <= WIDEST and not ended:
-                most = length + _first_word(buf, first, last)
-                if most >= NARROWEST:
-                    votes[max(length, NARROWEST)] += 1
-                    votes[min(most, WIDEST) + 1] -= 1
         length = _characters(buf, first, last)
-        ended = _ends(buf, first, last)
+        if length > 0 and before > 0:
+            breaks += 1
+            if not ended:
+                inside += 1
+                least = max(before, length, NARROWEST)
+                most = min(before + _first_word(buf, first, last), WIDEST)
+                if least <= most:
+                    votes[least] += 1
+                    votes[most + 1] -= 1
+        blanks += length == 0 and before > 0
+        before, ended = length, _ends(buf, first, last)
     best, width, explained = 0, 0, 0
     for w in range(NARROWEST, WIDEST + 1):
         explained += votes[w]
@@ -78,18 +76,17 @@ def _width(buf: Any, start: Any, stop: Any, votes: Any) -> Any:
 @nb.njit(cache=True, nogil=True)
 def _join(buf: Any, start: Any, stop: Any, width: Any, apart: Any) -> Any:
     made = 0
-    i, length, before, ended = start, 0, start, False
+    i, before, shown, ended = start, 0, start, False
     while i < stop:
         first, last, i = _line(buf, i, stop)
-        if first < last:
-            soft = 0 < length <= width and (apart or not ended)
-            if soft and length + _first_word(buf, first, last) >= width:
-                for k in range(before, first):
-                    if buf[_at(k)] == 0x0A or buf[_at(k)] == 0x0D:
-                        buf[_at(k)] = 0x20
-                made += 1
-            ended = _ends(buf, first, last)
-        length, before = _characters(buf, first, last), last
+        length = _characters(buf, first, last)
+        fit = 0 < length <= width and 0 < before <= width and (apart or not ended)
+        if fit and before + _first_word(buf, first, last) >= width:
+            for k in range(shown, first):
+                if buf[_at(k)] == 0x0A or buf[_at(k)] == 0x0D:
+                    buf[_at(k)] = 0x20
+            made += 1
+        before, shown, ended = length, last, _ends(buf, first, last)
     return made
 
 
