@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -22,7 +21,7 @@ from dedup.formats.annotations import (
     prodigy_rows,
     write_attributes,
 )
-from dedup.formats.row import Row
+from dedup.formats.row import Rows
 from dedup.formats.write import Judged, write
 from dedup.judge.evidence import Evidence, Prior, gather
 from dedup.judge.glued import glued
@@ -185,23 +184,22 @@ def run(
     judged = Judged(corpus, stories, names, sizes, evidence, verdicts, doubts)
     parts = config.workers if processes.POSSIBLE and sink.writes else 1
 
-    def rows(start: int, stop: int) -> Iterator[Row]:
-        told = _tell(progress, "writing", inputs.size // parts)
-        return islice(inputs.rows(told, start), stop - start)
+    def rows(start: int, stop: int) -> Iterator[Rows]:
+        return inputs.rows(start, stop, _tell(progress, "writing", inputs.size // parts))
 
     memory.stop_watching()  # a fork takes no threads along
     write(judged, rows, config, counts, sink.put, parts)
-    sink.put("stats", [summary.stats(counts, inputs.fields)])
+    sink.put("stats", summary.stats(counts, inputs.fields))
     if sink.attributes is not None:
         write_attributes(judged, inputs, sink.attributes, sink.put)
     if "spans" in sink.paths:
         for line in prodigy_rows(judged, inputs):
-            sink.put("spans", [line])
+            sink.put("spans", line)
     if "report" in sink.paths:
         from dedup.report import page, sights  # noqa: PLC0415 - Jinja and its like take time
 
         found = sights.sights(judged, lambda numbers: _texts(inputs, numbers, len(corpus.runs)))
-        sink.put("report", [page.render(counts, found, config)])
+        sink.put("report", page.render(counts, found, config))
     return Result(counts, dict(inputs.fields), corpus, groups, sink.lines, sink.paths)
 
 
@@ -275,15 +273,20 @@ def _batches(
             yield found
         else:
             counts.reject(f"{found.file}:{found.line}: {found.rule}")
-            sink.put("rejected", [jsonl.rejected_row(found)])
+            sink.put("rejected", jsonl.rejected_row(found))
     counts.encodings = list(inputs.encodings)
     counts.empty = dict(inputs.empty)
 
 
 def _texts(inputs: Inputs, numbers: Iterable[int], seen: int) -> dict[int, str]:
     """The original texts of some records of this run; `seen` records come before its own."""
-    wanted = set(numbers)
-    return {n: row.text for n, row in enumerate(inputs.rows(), seen) if n in wanted}
+    found: dict[int, str] = {}
+    wanted, base = set(numbers), seen
+    for rows in inputs.rows():
+        mine = wanted.intersection(range(base, base + rows.size))
+        found |= {number: rows.row(number - base).text for number in mine}
+        base += rows.size
+    return found
 
 
 def _tell(progress: Progress | None, stage: str, total: int) -> Callable[[int], None] | None:
@@ -312,13 +315,13 @@ class Sink:
         outputs = outputs or Outputs(None)
         self._outputs = outputs
         self.paths = outputs.paths
-        self.lines: dict[str, list[bytes]] = {}
+        self.lines: dict[str, list[bytes]] = {}  # some at a time
         self._keep = not discard and not outputs.writes
         self.writes = not discard and outputs.writes
 
-    def put(self, name: str, lines: list[bytes]) -> None:
+    def put(self, name: str, lines: bytes) -> None:
         """Take lines of "clean", "removed", "dropped", "rejected", "kept" or "stats"."""
-        if self.writes:
-            self._outputs.write(name, b"".join(lines))
-        elif self._keep:
-            self.lines.setdefault(name, []).extend(lines)
+        if self.writes and lines:
+            self._outputs.write(name, lines)
+        elif self._keep and lines:
+            self.lines.setdefault(name, []).append(lines)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
+import msgspec
 import orjson
 
 from dedup.config import Config
@@ -14,7 +15,7 @@ from dedup.errors import InputError
 from dedup.formats import Outputs
 from dedup.formats.jsonl import NotARecord, Parser, names_of
 from dedup.formats.outputs import sibling
-from dedup.formats.row import Row
+from dedup.formats.row import Object, fields_of
 from dedup.formats.written import lines_of
 
 
@@ -55,6 +56,36 @@ def restore(
     return count
 
 
+class Line(NamedTuple):
+    """A record as it was written.
+
+    Attributes:
+        file: the file it stands in.
+        number: its 1-based line there.
+        fields: its fields as they are written.
+        text_field: which of them is its text.
+    """
+
+    file: str
+    number: int
+    fields: dict[str, msgspec.Raw]
+    text_field: str
+
+    @property
+    def text(self) -> str:
+        """Its text."""
+        text: str = orjson.loads(memoryview(self.fields[self.text_field]))
+        return text
+
+    def before(self, text: str | None) -> bytes:
+        """The line as it was: without the added struct, and with another text if it had one."""
+        fields: dict[str, msgspec.Raw | bytes] = {**self.fields}
+        del fields["dedup"]
+        if text is not None:
+            fields[self.text_field] = orjson.dumps(text)
+        return Object.of(fields, self.text_field).data + b"\n"
+
+
 class Finished(NamedTuple):
     """A record of a finished run.
 
@@ -65,7 +96,7 @@ class Finished(NamedTuple):
         removals: what went of it, in order, as rows of OUT.removed.jsonl.
     """
 
-    row: Row
+    row: Line
     id: str
     struct: dict[str, Any]
     removals: list[dict[str, Any]]
@@ -94,7 +125,7 @@ class Finished(NamedTuple):
             more = removal["start"] - at
             if more < 0 or kept + more > len(text):
                 raise InputError(
-                    f"{self.row.file}:{self.row.line}: the removals do not fit field "
+                    f"{self.row.file}:{self.row.number}: the removals do not fit field "
                     f"{self.row.text_field!r}; try --text-field"
                 )
             parts += (text[kept : kept + more], removal["text"])
@@ -164,13 +195,14 @@ def _records(path: Path, config: Config) -> Iterator[Finished]:
         if not raw:
             continue
         try:
-            found = parser.parse(raw)
+            found = parser.columns([parser.parse(raw)])
         except NotARecord as wrong:
             raise InputError(f"{path}:{number}: {wrong}") from wrong
-        struct = orjson.loads(memoryview(parser.struct or b"null"))
+        struct = orjson.loads(memoryview(found.structs[0] or b"null"))
         if not isinstance(struct, dict) or "removed" not in struct:
             raise InputError(f"{path}:{number}: no 'dedup' field; dedup clean did not write it")
-        yield Finished(Row(str(path), number, raw, parser.names[0]), str(found.id), struct, [])
+        name = parser.texts[found.forms[0] >> 1]
+        yield Finished(Line(str(path), number, fields_of(raw), name), str(found.ids[0]), struct, [])
 
 
 def _taken(record: Finished, rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -181,7 +213,7 @@ def _taken(record: Finished, rows: Iterator[dict[str, Any]]) -> list[dict[str, A
         if removal is None or (record.id and removal["id"] != record.id):
             seen = "no more removals" if removal is None else f"a removal of {removal['id']!r}"
             raise InputError(
-                f"{record.row.file}:{record.row.line}: {removed} removals expected for "
+                f"{record.row.file}:{record.row.number}: {removed} removals expected for "
                 f"{record.id!r}, but {seen} found; are these files of one run?"
             )
         taken.append(removal)
@@ -191,5 +223,5 @@ def _taken(record: Finished, rows: Iterator[dict[str, Any]]) -> list[dict[str, A
 def _original(record: Finished) -> bytes:
     """The record with its removed spans put back, and without the added struct."""
     if not record.removals or "spans" in record.struct:
-        return record.row.without_struct()
-    return record.row.with_text(record.text, b"")
+        return record.row.before(None)
+    return record.row.before(record.text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import importlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +95,8 @@ class Result:
     def lines(self, name: str = "clean") -> Iterator[bytes]:
         """The JSON lines of "clean", "removed", "dropped" or "rejected", as they were written."""
         if name in self._lines:
-            yield from self._lines[name]
+            for lines in self._lines[name]:
+                yield from io.BytesIO(lines)
         elif name in self.paths and self.paths[name].exists():
             yield from lines_of(self.paths[name])
 

@@ -14,6 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dedup.engines.memory import Memory
+from dedup.formats import kernels as formats_kernels
+from dedup.formats.row import Object, Rows, find_texts
 from dedup.index import kernels as index_kernels
 from dedup.index.table import Table
 from dedup.match import kernels as match_kernels
@@ -48,7 +50,8 @@ def of_record(blocks: Blocks, record: int) -> Blocks:
 
 
 def public_kernels() -> set[str]:
-    modules = (utf8, wrapping, text_kernels, sketch_kernels, match_kernels, index_kernels)
+    modules = (utf8, wrapping, formats_kernels, text_kernels, sketch_kernels, match_kernels,
+               index_kernels)  # fmt: skip
     return {
         f"{module.__name__}.{name}"
         for module in modules
@@ -115,6 +118,91 @@ def unwrapped(parts: list[str]) -> list[str]:
     starts = np.cumsum([0, *(len(part.encode()) for part in parts)]).astype(np.int64)
     wrapping.unwrap(buf, starts)
     return [bytes(buf[a:b]).decode() for a, b in pairwise(starts.tolist())]
+
+
+LINES = st.lists(st.binary(max_size=70) | st.sampled_from([b" \t", b"\r", b"\x0b", b"", b"{}"]))
+
+
+@quick
+@given(LINES.map(b"\n".join))
+def test_line_bounds(data):
+    room = data.count(b"\n") + 1
+    start, end = np.zeros(room, np.int64), np.zeros(room, np.int64)
+    n = formats_kernels.line_bounds(np.frombuffer(data, dtype=np.uint8), start, end)
+    found = [(a, b) if a < b else (0, 0) for a, b in zip(start, end, strict=True)]
+    assert found[:n] == twins.line_bounds(data)
+
+
+NAMES = st.sampled_from(["text", "body", "te", "texts", "n\u00f6", 'a"b', "a\\b", ""])
+VALUES = st.recursive(
+    texts | st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def written(pairs: list[tuple[str, object]], ascii_only: bool, gap: str) -> bytes:
+    """A JSON object; a name may come twice."""
+    fields = [
+        f"{json.dumps(name, ensure_ascii=ascii_only)}{gap}:{gap}"
+        f"{json.dumps(value, ensure_ascii=ascii_only)}"
+        for name, value in pairs
+    ]
+    return f"{{{gap}{f'{gap},{gap}'.join(fields)}{gap}}}".encode()
+
+
+OBJECTS = st.builds(
+    written, st.lists(st.tuples(NAMES, VALUES), max_size=5), st.booleans(),
+    st.sampled_from(["", " ", "\t"]),
+)  # fmt: skip
+
+
+@quick
+@given(st.lists(st.tuples(OBJECTS, st.integers(0, 2)), min_size=1, max_size=5))
+def test_find_values(lines):
+    names = ("text", "body", "n\u00f6")
+    objects, which = [line for line, _ in lines], [k for _, k in lines]
+    end = np.cumsum([len(line) for line in objects], dtype=np.int64)
+    start = end - [len(line) for line in objects]
+    data = b"".join(objects)
+    places = find_texts(data, start, end, names, np.array(which, dtype=np.uint8))
+    found = [json.loads(data[a:b]) if a >= 0 else None for a, b in zip(*places, strict=True)]
+    assert found == [twins.find_value(line, names[k]) for line, k in lines]
+
+
+def of_texts(given_texts: list[str], ascii_only: bool) -> Rows:
+    strings = [json.dumps(text, ensure_ascii=ascii_only).encode() for text in given_texts]
+    objects = [Object.of({"te": b"1", "text": string, "n": b"{}"}, "text") for string in strings]
+    return Rows.of("in", objects, np.arange(1, len(objects) + 1))
+
+
+@quick
+@given(st.lists(texts, min_size=1, max_size=4), st.booleans(), st.data())
+def test_places_and_cuts(given_texts, ascii_only, data):
+    rows = of_texts([text + "\U0001f600\\" for text in given_texts], ascii_only)
+    which = np.arange(rows.size)
+    found = [row.text for row in rows.each()]
+    assert rows.lengths(which).tolist() == list(map(len, found))
+    cuts = [
+        sorted(data.draw(st.lists(st.integers(0, len(text)), min_size=4, max_size=4)))
+        for text in found
+    ]
+    chars = np.array(cuts, dtype=np.int64).ravel()
+    places = rows.byte_places(which, 4 * np.arange(rows.size + 1), chars)
+    strings = [rows.data[a:b] for a, b in zip(rows.text_start, rows.text_end, strict=True)]
+    assert (places.reshape(-1, 4) - rows.text_start[:, None]).tolist() == [
+        [twins.byte_place(string, char) for char in of]
+        for string, of in zip(strings, cuts, strict=True)
+    ]
+    first, added = 2 * np.arange(rows.size + 1), [b"%d" % n for n in which]
+    spliced = rows.spliced(which, first, places[0::2], places[1::2], added)
+    mine = [places[4 * n : 4 * n + 4] - rows.start[n] for n in which]
+    assert spliced.split(b"\n")[:-1] == [
+        twins.splice(row.raw, [(at[0], at[1]), (at[2], at[3])], added[n])[:-1]
+        for n, (row, at) in enumerate(zip(rows.each(), mine, strict=True))
+    ]
+    for line, text, at in zip(spliced.splitlines(), found, cuts, strict=True):
+        assert json.loads(line)["text"] == text[: at[0]] + text[at[1] : at[2]] + text[at[3] :]
 
 
 WORDS = st.lists(

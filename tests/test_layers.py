@@ -40,7 +40,7 @@ INSIDE = {
     "dedup.match": "kernels verify groups order across passages stories sentences",
     "dedup.judge": "evidence verdicts overrides kept credits related glued judge",
     "dedup.formats": (
-        "lines row sections jsonl text columns outputs packed encodings spool archives "
+        "kernels lines row sections jsonl text columns outputs packed encodings spool archives "
         "values tables written pages inputs cleaned write annotations"
     ),
     "dedup.index": "store shared kernels table seen remember index care",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import twins
 from arabic_text import texts
@@ -11,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import dedup
-from dedup.formats.cleaned import cut, spans
+from dedup.formats.cleaned import spans
+from dedup.formats.row import Object, Rows
 
 LINK = "سوق جديد للخضار قرب ميناء المرسى القديم"
 PIECES = (
@@ -128,9 +130,18 @@ def test_cleaning_again_finds_no_more_repeats(data):
 )
 def test_spans(text, kinds, expected):
     blocks = [(text.index(w), text.index(w) + 2) for w in ("ab", "cd", "ef") if w in text]
-    removals = spans(text, blocks, kinds, {}, 0)
-    assert cut(text, removals) == expected
-    assert all(r.start < r.end for r in removals)
+    odd = [int("\u00a0" in text or "\ufeff" in text)] * len(kinds)
+    record = {"id": "é", "text": text, "n": [1, {"text": "ab"}]}
+    for ascii_only in (False, True):
+        fields = {k: json.dumps(v, ensure_ascii=ascii_only).encode() for k, v in record.items()}
+        rows = Rows.of("in", [Object.of(fields, "text")], np.ones(1, np.int64))
+        removals = spans(rows.row(0), len(text), blocks, kinds, odd, {}, 0)
+        assert all(r.start < r.end for r in removals)
+        one, first = np.zeros(1, np.int64), np.array([0, len(removals)])
+        chars = np.array([place for r in removals for place in r[:2]], dtype=np.int64)
+        places = rows.byte_places(one, 2 * first, chars)
+        cleaned = rows.spliced(one, first, places[0::2], places[1::2], [b"{}"])
+        assert json.loads(cleaned) == {**record, "text": expected, "dedup": {}}
 
 
 def test_fields_that_clean_was_told_restore_is_told(tmp_path):

@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 import regex
 
+from dedup.formats import kernels as formats_kernels
 from dedup.index import kernels as index_kernels
 from dedup.match import kernels as match_kernels
 from dedup.sketch import kernels as sketch_kernels
@@ -82,6 +83,47 @@ def unwrap(text: str) -> str:
             joined += "\n"
         joined += line
     return joined
+
+
+def line_bounds(data: bytes) -> list[tuple[int, int]]:
+    r"""First byte of each line and the byte after its last; (0, 0) for blank lines."""
+    found, at = [], 0
+    lines = data.split(b"\n")
+    for line in lines if lines[-1] else lines[:-1]:
+        shown = line.strip(b" \t\r\v\f")
+        begin = at + line.find(shown)
+        found.append((begin, begin + len(shown)) if shown else (0, 0))
+        at += len(line) + 1
+    return found
+
+
+def find_value(line: bytes, name: str) -> str | None:
+    """The string under a name, None where there is none, or a name is written with escapes."""
+    pairs = json.loads(line, object_pairs_hook=list)
+    found = [value for key, value in pairs if key == name]
+    escaped = any(json.dumps(key).count("\\") for key, _ in pairs)
+    return found[-1] if found and isinstance(found[-1], str) and not escaped else None
+
+
+def byte_place(string: bytes, char: int) -> int:
+    """Where a character of a JSON string stands among its bytes."""
+    return next(n for n in range(1, len(string)) if _chars(string[:n] + b'"') == char)
+
+
+def _chars(string: bytes) -> int:
+    """How many characters a JSON string has, -1 if it is cut off within one."""
+    try:
+        text = json.loads(string)
+        text.encode()
+        return len(text)
+    except (ValueError, UnicodeEncodeError):
+        return -1
+
+
+def splice(line: bytes, cuts: Sequence[tuple[int, int]], added: bytes) -> bytes:
+    """A JSON object without some of its bytes, with a field more."""
+    kept = [byte for n, byte in enumerate(line) if not any(a <= n < b for a, b in cuts)]
+    return bytes(kept[:-1]) + b',"dedup":' + added + b"}\n"
 
 
 def cut_blocks(texts: Sequence[str]) -> list[tuple[int, int, int, bool]]:
@@ -433,6 +475,11 @@ TWINS = {
     utf8.is_utf8: is_utf8,
     utf8.unescape: unescape,
     wrapping.unwrap: unwrap,
+    formats_kernels.line_bounds: line_bounds,
+    formats_kernels.find_values: find_value,
+    formats_kernels.lengths: len,
+    formats_kernels.byte_places: byte_place,
+    formats_kernels.splice: splice,
     text_kernels.mix64: mix64,
     text_kernels.count_newlines: count_newlines,
     text_kernels.cut_blocks: cut_blocks,

@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import msgspec
+import numpy as np
 import orjson
 
 from dedup.errors import InputError
@@ -16,7 +17,6 @@ from dedup.formats.write import Gone, Judged, Put, removed
 from dedup.records import KINDS
 
 DOCUMENTS = "documents"  # the folder whose name Dolma exchanges for that of the attributes
-TOGETHER = 500  # lines that are handed on at once
 _NO_ID = msgspec.Raw(b"null")
 
 
@@ -81,20 +81,21 @@ def write_attributes(judged: Judged, inputs: Inputs, names: dict[str, str], put:
     """
     corpus, seen = judged.corpus, len(judged.corpus.runs)
     name, line = "", 0
-    lines: list[bytes] = []
-    for number, row, gone in removed(judged, seen, corpus.records, inputs.slice):
-        if names[row.file] != name or len(lines) >= TOGETHER:
-            put(name, lines)
-            lines = []
-        if names[row.file] != name:
-            name, line = names[row.file], 0
-        lines += [_row(_NO_ID, {}) for _ in range(line + 1, row.line)]  # lines that are no records
-        line = row.line
-        blocks = int(corpus.first[number + 1] - corpus.first[number])
-        kept = blocks - sum(one.removal.whole for one in gone)
-        size = int(judged.sizes[judged.stories[number]])
-        lines.append(_row(_ID.decode(row.raw).id, _told(gone, len(row.text), kept, size)))
-    put(name, lines)
+    for base, rows, gone in removed(judged, seen, corpus.records, inputs.rows):
+        if names[rows.file] != name:
+            name, line = names[rows.file], 0
+        lengths = rows.lengths(np.arange(rows.size)).tolist()
+        lines: list[bytes] = []
+        for number, (row, removals, length) in enumerate(
+            zip(rows.each(), gone, lengths, strict=True), base
+        ):
+            lines += [_row(_NO_ID, {})] * (row.line - line - 1)  # lines that are no records
+            line = row.line
+            blocks = int(corpus.first[number + 1] - corpus.first[number])
+            kept = blocks - sum(one.removal.whole for one in removals)
+            size = int(judged.sizes[judged.stories[number]])
+            lines.append(_row(_ID.decode(row.raw).id, _told(removals, length, kept, size)))
+        put(name, b"".join(lines))
 
 
 def _told(gone: Iterable[Gone], length: int, kept: int, size: int) -> dict[str, Any]:
@@ -114,19 +115,20 @@ def _row(id_: msgspec.Raw, told: dict[str, Any]) -> bytes:
 def prodigy_rows(judged: Judged, inputs: Inputs) -> Iterator[bytes]:
     """A task of Prodigy for each record: its text, and as spans what would go of it."""
     corpus, seen = judged.corpus, len(judged.corpus.runs)
-    for number, row, gone in removed(judged, seen, corpus.records, inputs.slice):
-        yield orjson.dumps(
-            {
-                "text": row.text,
-                "spans": [
-                    {"start": one.removal.start, "end": one.removal.end, "label": one.removal.kind}
-                    for one in gone
-                ],
-                "meta": {
-                    "id": corpus.ids[number],
-                    "source": corpus.sources[corpus.source[number]],
-                    "line": row.line,
+    for base, rows, gone in removed(judged, seen, corpus.records, inputs.rows):
+        for number, (row, removals) in enumerate(zip(rows.each(), gone, strict=True), base):
+            yield orjson.dumps(
+                {
+                    "text": row.text,
+                    "spans": [
+                        {"start": cut.start, "end": cut.end, "label": cut.kind}
+                        for cut, _ in removals
+                    ],
+                    "meta": {
+                        "id": corpus.ids[number],
+                        "source": corpus.sources[corpus.source[number]],
+                        "line": row.line,
+                    },
                 },
-            },
-            option=orjson.OPT_APPEND_NEWLINE,
-        )
+                option=orjson.OPT_APPEND_NEWLINE,
+            )

@@ -22,18 +22,22 @@ _INVISIBLE = re.compile(
 
 
 def spans(
-    text: str,
+    row: Row,
+    length: int,
     blocks: Sequence[tuple[int, int]],
     kinds: Sequence[str],
+    residue: Sequence[int],
     parts: Mapping[int, Sequence[Removal]],
     first_block: int,
 ) -> list[Removal]:
-    """The spans of a text that go.
+    """The spans of a record's text that go.
 
     Args:
-        text: the record's original text.
+        row: the record; its text is decoded only where it must be looked at.
+        length: characters of its text.
         blocks: (start, end) of its blocks, in order.
         kinds: the kind that each block is removed as, "" for blocks that stay.
+        residue: whether an invisible line stands behind each block.
         parts: spans of blocks that stay, by the block's place in `blocks`.
         first_block: number of the first block in the whole run.
 
@@ -49,7 +53,7 @@ def spans(
     if anything and blocks[0][0] > 0 and (not kept or kept[0] > 0):
         found.append(Removal(0, blocks[0][0], "blank"))
     for k, kind in enumerate(kinds):
-        end = blocks[k + 1][0] if k < last else len(text)
+        end = blocks[k + 1][0] if k < last else length
         if kind:
             found.append(Removal(blocks[k][0], end, kind, first_block + k, True))
             continue
@@ -57,19 +61,11 @@ def spans(
         if kept[-1] == k and anything:
             if end > blocks[k][1]:
                 found.append(Removal(blocks[k][1], end, "blank"))
-        elif end - blocks[k][1] > 1 and (residue := _INVISIBLE.search(text, blocks[k][1], end)):
-            found.append(Removal(residue.start(), end, "blank"))
+        elif not residue[k] and (k < last or end - blocks[k][1] < 2):
+            continue
+        elif line := _INVISIBLE.search(row.text, blocks[k][1], end):
+            found.append(Removal(line.start(), end, "blank"))
     return found
-
-
-def cut(text: str, removals: Sequence[Removal]) -> str:
-    """The text without the removed spans."""
-    parts, at = [], 0
-    for removal in removals:
-        parts.append(text[at : removal.start])
-        at = removal.end
-    parts.append(text[at:])
-    return "".join(parts)
 
 
 def span_lines(row: Row, spans: Iterable[tuple[int, int]]) -> Iterator[int]:
@@ -78,10 +74,10 @@ def span_lines(row: Row, spans: Iterable[tuple[int, int]]) -> Iterator[int]:
     White space that begins behind a block that stays counts from the first line it takes whole.
     """
     line, at = 0, 0
+    if not row.lines:
+        yield from (row.line for _ in spans)
+        return
     for start, end in spans:
-        if not row.lines:
-            yield row.line
-            continue
         line += row.text.count("\n", at, start)
         at = start
         inside = at > 0 and row.text[at - 1] != "\n"
@@ -90,9 +86,9 @@ def span_lines(row: Row, spans: Iterable[tuple[int, int]]) -> Iterator[int]:
 
 
 def removal_row(
-    id_: str, source: str, line: int, text: str, removal: Removal, reason: Reason
+    id_: str, source: str, line: int, text: bytes, removal: Removal, reason: Reason
 ) -> bytes:
-    """One line of OUT.removed.jsonl."""
+    """One line of OUT.removed.jsonl; `text` is what goes as it stands in the JSON string."""
     match = reason.match
     return orjson.dumps(
         {
@@ -101,7 +97,7 @@ def removal_row(
             "line": line,
             "start": removal.start,
             "end": removal.end,
-            "text": text[removal.start : removal.end],
+            "text": orjson.Fragment(b'"%b"' % text),
             "kind": removal.kind,
             "similarity": reason.similarity,
             "match": match and place_row(match),
@@ -148,11 +144,3 @@ def kept_row(
         },
         option=orjson.OPT_APPEND_NEWLINE,
     )
-
-
-def record_row(row: Row, removals: Sequence[Removal], struct: dict[str, Any]) -> bytes:
-    """One line of OUT.jsonl or OUT.dropped.jsonl."""
-    added = orjson.dumps(struct)
-    if not removals and not row.lines:
-        return row.with_struct(added)
-    return row.with_text(cut(row.text, removals), added)

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple, TypeAlias
 
@@ -27,7 +26,7 @@ from dedup.formats.lines import grouped, pieces
 from dedup.formats.outputs import SIDE
 from dedup.formats.packed import PACKED, SAMPLE, unpacked
 from dedup.formats.pages import html_lines, warc_lines
-from dedup.formats.row import Row
+from dedup.formats.row import Rows
 from dedup.formats.spool import Spool
 from dedup.formats.tables import csv_lines, parquet_lines
 from dedup.formats.text import TextDump
@@ -203,27 +202,35 @@ class Inputs:
             yield kept.filling(lines)
             item.kept = kept
 
-    def rows(self, progress: Callable[[int], None] | None = None, start: int = 0) -> Iterator[Row]:
+    def rows(
+        self,
+        start: int = 0,
+        stop: int | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Iterator[Rows]:
         """The records once more, in the same order, as rows to write.
 
         Args:
-            progress: told the number of bytes read since the last call.
             start: records to leave out at the beginning.
+            stop: the record to end before, None for none.
+            progress: told the number of bytes read since the last call.
 
         Raises:
             InputError: an input cannot be read.
         """
+        records = sum(reader.records for reader in self._readers)
+        left = (records if stop is None else stop) - start
         for item, reader in zip(self.inputs, self._readers, strict=True):
             skipped = min(start, reader.records)
             start -= skipped
-            if skipped < reader.records:
+            if left and skipped < reader.records:
                 with _reading(item), self._chunks(item, progress) as chunks:
                     mended = Mender(True).mended(chunks) if self.config.repair else chunks
-                    yield from reader.rows(mended, skipped)
-
-    def slice(self, start: int, stop: int) -> Iterator[Row]:
-        """The rows [start, stop)."""
-        return islice(self.rows(None, start), stop - start)
+                    for rows in reader.rows(mended, skipped):
+                        yield rows.part(0, left)
+                        left -= min(left, rows.size)
+                        if not left:
+                            break
 
 
 class _reading:

@@ -6,9 +6,10 @@ import base64
 import re
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
-from operator import itemgetter
+from operator import attrgetter, or_
 from pathlib import PurePath
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
@@ -19,18 +20,22 @@ import orjson
 from msgspec.structs import astuple
 
 from dedup.config import Config, flag_of
+from dedup.formats import kernels
 from dedup.formats.lines import refused
-from dedup.formats.row import Row
+from dedup.formats.row import Object, Rows, fields_of, find_texts
 from dedup.formats.sections import with_text
-from dedup.records import ALIASES, Batch, Rejected, Strings
+from dedup.records import ALIASES, I64, U8, Batch, Rejected, Strings
 from dedup.text.utf8 import is_utf8
 
 Fields: TypeAlias = Counter[tuple[str, str]]
 """(meaning, field name) -> in how many records it served."""
 
 BOM = b"\xef\xbb\xbf"
-QUOTE = ord('"')
-SECTIONS = 0x80  # a record's form where its text is in sections
+QUOTE, OBJECT = ord('"'), b"{}"
+EMPTY = msgspec.Raw(b'""')
+# A record's form: whether it has a struct of an earlier run, the number of its text's name twice,
+# and whether its text is in sections.
+STRUCT, SECTIONS = 0x01, 0x80
 STRING = (msgspec.Raw,)  # left as it was written: only kernels look into it
 _TYPES: dict[str, tuple[type, ...]] = {
     "text": STRING,
@@ -46,20 +51,89 @@ _TYPES: dict[str, tuple[type, ...]] = {
 _NO_NUMBER = re.compile(r"-?\b(?:NaN|Infinity|nan|inf)\b")
 
 
-class Found(NamedTuple):
-    """What a line holds; "" (or an empty JSON string) for what it does not hold."""
+class Columns(NamedTuple):
+    """What some lines hold, for each of them.
 
-    text: msgspec.Raw
-    title: msgspec.Raw
-    abstract: msgspec.Raw
-    id: str | int
-    url: str
-    date: str | float
-    source: str
+    Attributes:
+        texts: JSON strings.
+        titles: JSON strings, as all that follows empty for none.
+        abstracts: JSON strings.
+        ids: as they came.
+        urls: as they came.
+        dates: as they came.
+        sources: as they came.
+        structs: the "dedup" field of an earlier run; None for none.
+        forms: twice the number of the name that its text goes by, and 1 more if it has a struct.
+        served: (meaning, field name) -> in how many lines it served.
+    """
+
+    texts: Sequence[msgspec.Raw]
+    titles: Sequence[msgspec.Raw]
+    abstracts: Sequence[msgspec.Raw]
+    ids: Sequence[str | int]
+    urls: Sequence[str]
+    dates: Sequence[str | float]
+    sources: Sequence[str]
+    structs: Sequence[msgspec.Raw | None]
+    forms: bytes
+    served: Fields
 
 
 class NotARecord(Exception):
     """A line that is no record; its argument is the rule it breaks and what to try."""
+
+
+class Lines(NamedTuple):
+    """The lines of a piece of an input that are not blank.
+
+    Attributes:
+        data: the piece.
+        start: int64[n]; each line's first byte that is no white space.
+        end: int64[n]; the byte after its last.
+        number: int64[n]; its 1-based number in the input.
+    """
+
+    data: bytes
+    start: I64
+    end: I64
+    number: I64
+
+    @classmethod
+    def of(cls, data: bytes, before: int) -> tuple[Lines, int]:
+        """The lines of a piece that so many others come before, and how many do now."""
+        room = data.count(b"\n") + 1
+        start, end = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
+        n = kernels.line_bounds(np.frombuffer(data, dtype=np.uint8), start, end)
+        which = np.flatnonzero(start[:n] < end[:n])
+        return cls(data, start[which], end[which], before + 1 + which), before + n
+
+    def line(self, at: int) -> bytes:
+        """A line without the white space around it."""
+        return self.data[self.start[at] : self.end[at]]
+
+    def whole(self, at: int) -> bytes:
+        """A line with all that it holds."""
+        first = self.data.rfind(b"\n", 0, self.start[at]) + 1
+        stop = self.data.find(b"\n", self.end[at])
+        return self.data[first:] if stop < 0 else self.data[first:stop]
+
+    def seem_objects(self) -> bool:
+        """Whether each begins and ends as a JSON object does, and none is blank.
+
+        Of such a piece, if it can be decoded, every line is one object: between "}" and "{" a line
+        can only end where an object does.
+        """
+        buf = np.frombuffer(self.data, dtype=np.uint8)
+        return bool(
+            self.number.size
+            and self.number.size == self.number[-1] - self.number[0] + 1
+            and (buf[self.start] == OBJECT[0]).all()
+            and (buf[self.end - 1] == OBJECT[1]).all()
+        )
+
+    def take(self, which: I64) -> Lines:
+        """Some of them."""
+        return Lines(self.data, self.start[which], self.end[which], self.number[which])
 
 
 class JsonLines:
@@ -88,112 +162,109 @@ class JsonLines:
         Empty lines are passed over; lines end at \\n and nowhere else.
         """
         self._lines, self._forms = array("Q"), bytearray()
-        served: Counter[tuple[str, ...]] = Counter()
         base = PurePath(self._name).name
-        parser = self._parser
         number = self._before
         for chunk in _without_bom(chunks):
-            doubtful = not is_utf8(np.frombuffer(chunk, dtype=np.uint8))
-            found: list[Found] = []
-            begun = len(self._lines)
-            for line in _lines(chunk):
-                number += 1
-                if not line or line.isspace():
-                    continue
-                try:
-                    found.append(parser.parse(line, doubtful))
-                    form = parser.form
-                except NotARecord as wrong:
-                    if other := with_text(line):
-                        found.append(parser.parse(other))
-                        form = parser.form | SECTIONS
-                    else:
-                        rule, raw = refused(line) or (str(wrong), line)
-                        yield Rejected(self._name, number, rule, raw)
-                        continue
-                served[parser.names] += 1
-                self._lines.append(number)
-                self._forms.append(form)
-            if found:
-                texts, titles, abstracts, own_ids, urls, dates, sources = zip(*found, strict=True)
-                outlets = [
-                    _source(source) or _host(url) or base
-                    for source, url in zip(sources, urls, strict=True)
-                ]
-                yield Batch(
-                    texts=_strings(texts),
-                    titles=_strings(titles),
-                    abstracts=_strings(abstracts),
-                    ids=[
-                        str(id_) or f"{base}:{line}"
-                        for id_, line in zip(own_ids, self._lines[begun:], strict=True)
-                    ],
-                    sources=[self._outlets.get(outlet, outlet) for outlet in outlets],
-                    dates=list(map(str, dates)),
-                )
-        for names, times in served.items():
-            for meaning, name in zip(_TYPES, names, strict=True):
-                if name:
-                    fields[meaning, name] += times
+            lines, number = Lines.of(chunk, number)
+            structs, forms, wrong = self._decoded(lines)
+            for at in sorted(wrong):
+                rule, raw = refused(lines.line(at)) or (wrong[at], lines.whole(at))
+                yield Rejected(self._name, int(lines.number[at]), rule, raw)
+            if not structs:
+                continue
+            found = self._parser.columns(structs)
+            numbers = np.delete(lines.number, list(wrong)).tolist()
+            self._lines.extend(numbers)
+            self._forms += bytes(map(or_, found.forms, forms))
+            fields.update(found.served)
+            outlets = (
+                _source(source) or _host(url) or base
+                for source, url in zip(found.sources, found.urls, strict=True)
+            )
+            yield Batch(
+                texts=_strings(found.texts),
+                titles=_strings(found.titles),
+                abstracts=_strings(found.abstracts),
+                ids=[
+                    str(id_) or f"{base}:{line}"
+                    for id_, line in zip(found.ids, numbers, strict=True)
+                ],
+                sources=[self._outlets.get(outlet, outlet) for outlet in outlets],
+                dates=list(map(str, found.dates)),
+            )
+
+    def _decoded(self, lines: Lines) -> tuple[list[Any], bytes, dict[int, str]]:
+        """Structs of the lines that are records, SECTIONS for those made of sections, and what is
+        wrong with the other lines.
+        """
+        parser = self._parser
+        structs, wrong = parser.decoded(lines)
+        forms = bytearray(len(structs))
+        for at in parser.textless(structs):
+            if at in wrong:
+                continue
+            line = lines.line(at)
+            if other := with_text(line):
+                structs[at], forms[at] = parser.decode(other), SECTIONS
+            else:
+                wrong[at] = parser.no_text(line)
+        if wrong:
+            structs = [struct for at, struct in enumerate(structs) if at not in wrong]
+            forms = bytearray(form for at, form in enumerate(forms) if at not in wrong)
+        return structs, bytes(forms), wrong
 
     @property
     def records(self) -> int:
         """How many `batches` found."""
         return len(self._lines)
 
-    def rows(self, chunks: Iterator[bytes], start: int) -> Iterator[Row]:
+    def rows(self, chunks: Iterator[bytes], start: int) -> Iterator[Rows]:
         """The rows of the records from `start` on, in order, as `batches` found them."""
-        wanted = zip(self._lines[start:], self._forms[start:], strict=True)
-        line, form = next(wanted, (0, 0))
+        wanted = np.frombuffer(self._lines, dtype=np.int64)[start:]
+        forms = np.frombuffer(self._forms, dtype=np.uint8)[start:]
         number = self._before
         for chunk in _without_bom(chunks):
-            if not line:
+            if not wanted.size:
                 return
             ends = chunk.count(b"\n") + (not chunk.endswith(b"\n"))
-            if number + ends < line:  # nothing wanted in here
+            if number + ends < wanted[0]:  # nothing wanted in here
                 number += ends
                 continue
-            for raw in _lines(chunk):
-                number += 1
-                if number == line:
-                    if form & SECTIONS:
-                        raw = with_text(raw) or raw  # noqa: PLW2901
-                        form -= SECTIONS
-                    name = self._parser.texts[form >> 1]
-                    yield Row(self._name, number, raw.strip(), name, bool(form & 1))
-                    line, form = next(wanted, (0, 0))
+            lines, number = Lines.of(chunk, number)
+            n = int(np.searchsorted(wanted, number, side="right"))
+            yield self._rows(lines.take(np.searchsorted(lines.number, wanted[:n])), forms[:n])
+            wanted, forms = wanted[n:], forms[n:]
 
-
-class _Plan(NamedTuple):
-    """Where the lines of a file hold their fields, which is mostly where the line before did.
-
-    Attributes:
-        names: the field that serves for each meaning, "" for none.
-        pick: picks the values that serve.
-        types: their types.
-        others: picks the values under likelier names, and under all names where none serves.
-        nothing: what these must be: None, all of them.
-        twice: positions of values that serve as a string, too, and so came as one.
-    """
-
-    names: tuple[str, ...]
-    pick: itemgetter[Any]
-    types: tuple[type, ...]
-    others: itemgetter[Any]
-    nothing: tuple[None, ...]
-    twice: frozenset[int]
+    def _rows(self, lines: Lines, forms: U8) -> Rows:
+        names: Sequence[str] = self._parser.texts
+        which: U8 = (forms & np.uint8(SECTIONS - 1)) >> np.uint8(1)
+        places = find_texts(lines.data, lines.start, lines.end, names, which)
+        late = ((forms & (SECTIONS | STRUCT)) != 0) | (places[0] < 0)
+        if not late.any():
+            return Rows(self._name, lines.data, lines.start, lines.end, *places, lines.number)
+        begin, end = (place - lines.start for place in places)
+        objects = []
+        for at in range(forms.size):
+            line = lines.line(at)
+            if not late[at]:
+                objects.append(Object(line, int(begin[at]), int(end[at])))
+                continue
+            fields = fields_of((forms[at] & SECTIONS and with_text(line)) or line)
+            fields.pop("dedup", None)
+            objects.append(Object.of(fields, names[which[at]]))
+        return Rows.of(self._name, objects, lines.number)
 
 
 @lru_cache(maxsize=8)  # it is dear, and there may be a file for each article
-def _decoder(names: tuple[str, ...], raw: frozenset[str]) -> Callable[[bytes], Any]:
-    """Decodes a line to a struct of some of its fields, None for those that it does not have."""
+def _decoder(names: tuple[str, ...], raw: frozenset[str]) -> msgspec.json.Decoder[Any]:
+    """Decodes lines to structs of some of their fields, None for those that they do not have."""
     line = msgspec.defstruct(
         "Line",
         [(f"f{n}", msgspec.Raw if name in raw else object, None) for n, name in enumerate(names)],
         rename={f"f{n}": name for n, name in enumerate(names)},
         gc=False,
     )
-    return msgspec.json.Decoder(line).decode
+    return msgspec.json.Decoder(line)
 
 
 class Parser:
@@ -201,10 +272,6 @@ class Parser:
 
     Texts, headlines and abstracts stay as they were written, JSON strings: walking past them takes
     a third of the time of decoding them.
-
-    Attributes:
-        struct: the "dedup" field of an earlier run on the last line, None for none.
-        form: by which name the last line holds its text, and whether it holds a struct.
     """
 
     def __init__(self, config: Config) -> None:
@@ -215,86 +282,122 @@ class Parser:
             names.append("dedup")
         raw = {name for meaning, kinds in _TYPES.items() if kinds == STRING
                for name in self._names[meaning]} | {"dedup"}  # fmt: skip
-        self._decode = _decoder(tuple(names), frozenset(raw))
+        decoder = _decoder(tuple(names), frozenset(raw))
+        self.decode, self._decode_lines = decoder.decode, decoder.decode_lines
         self._place = {name: n for n, name in enumerate(names)}
-        self._plan: _Plan | None = None
-        self.struct: msgspec.Raw | None = None
-        self.form = 0
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of the fields that served for the last line, in the order of `Found`."""
-        return self._plan.names if self._plan else ()
-
-    def parse(self, line: bytes, doubtful: bool = True) -> Found:
-        """What a line holds.
-
-        Args:
-            line: a line, not empty.
-            doubtful: whether it may hold bytes that are not UTF-8.
+    def parse(self, line: bytes) -> Any:
+        """A line as a struct for `columns`.
 
         Raises:
             NotARecord: it is no JSON object with a text.
         """
         try:
-            if doubtful:
-                line.decode()
-            values = (*astuple(self._decode(line)), *_NOTHING)
+            line.decode()
+            struct = self.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise NotARecord(_why(line, error)) from None
-        plan = self._plan
-        if plan is None or plan.others(values) != plan.nothing:
-            plan = self._plan = self._planned(values, line)
-        found = plan.pick(values)
-        if tuple(map(type, found)) != plan.types or not _are_strings(found):
-            plan = self._plan = self._planned(values, line)
-            found = plan.pick(values)
-        self.struct = values[self._place["dedup"]]
-        self.form = self.texts.index(plan.names[0]) << 1 | (self.struct is not None)
-        if plan.twice:
-            found = tuple(
-                orjson.loads(memoryview(value)) if n in plan.twice else value
-                for n, value in enumerate(found)
-            )
-        return Found(*found)
+        if self.textless([struct]):
+            raise NotARecord(self.no_text(line))
+        return struct
 
-    def _planned(self, values: tuple[Any, ...], line: bytes) -> _Plan:
-        """Where a line holds its fields."""
-        missing = len(values) - len(_NOTHING)
-        names, places, others = [], [], [missing, missing]
+    def decoded(self, lines: Lines) -> tuple[list[Any], dict[int, str]]:
+        """A struct for each line, and what is wrong with those that are no JSON objects."""
+        good = is_utf8(np.frombuffer(lines.data, dtype=np.uint8))
+        if good and lines.seem_objects():
+            with suppress(msgspec.DecodeError, RecursionError):
+                return self._decode_lines(lines.data), {}
+        structs, wrong = [], {}
+        for at in range(lines.number.size):
+            line = lines.line(at)
+            try:
+                if not good:
+                    line.decode()
+                structs.append(self.decode(line))
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                wrong[at] = _why(line, error)
+                structs.append(self.decode(b"{}"))
+        return structs, wrong
+
+    def textless(self, structs: Sequence[Any]) -> list[int]:
+        """Which lines hold no text."""
+        left = list(range(len(structs)))
+        for name in self.texts:
+            field = attrgetter(f"f{self._place[name]}")
+            left = [at for at in left if not _is_string(field(structs[at]))]
+            if not left:
+                break
+        return left
+
+    def no_text(self, line: bytes) -> str:
+        """What is wrong with a line without a text, and what to try."""
+        return _no_text(orjson.loads(line), self.texts)
+
+    def columns(self, structs: Sequence[Any]) -> Columns:
+        """What lines hold; each has a text."""
+        table = list(zip(*map(astuple, structs), strict=True))
+        served: Fields = Counter()
+        values: dict[str, Sequence[Any]] = {}
+        by_name: dict[str, Sequence[int]] = {}
         for meaning, kinds in _TYPES.items():
-            for name in self._names[meaning]:
-                place = self._place[name]
-                if _is_one_of(values[place], kinds):
+            found: Sequence[Any] = (None,) * len(structs)
+            by: Sequence[int] = bytes(len(structs))
+            left = len(structs)
+            for number, name in enumerate(self._names[meaning]):
+                column = _usable(table[self._place[name]], kinds)
+                if column is None:
+                    continue
+                if left == len(structs):
+                    found, by = column, bytes([number]) * left
+                else:
+                    by = [number if a is None else b for a, b in zip(found, by, strict=True)]
+                    found = [b if a is None else a for a, b in zip(found, column, strict=True)]
+                before, left = left, found.count(None)
+                if left < before:
+                    served[meaning, name] = before - left
+                if not left:
                     break
-                others.append(place)
             else:
-                if meaning == "text":
-                    raise NotARecord(_no_text(orjson.loads(line), self.texts))
-                name, place = "", missing + (1 if kinds == STRING else 2)
-            names.append(name)
-            places.append(place)
-        pick = itemgetter(*places)
-        types = tuple(map(type, pick(values)))
-        twice = frozenset(n for n, kind in enumerate(types) if n > 2 and kind is msgspec.Raw)
-        return _Plan(tuple(names), pick, types, itemgetter(*others), (None,) * len(others), twice)
+                nothing = EMPTY if kinds == STRING else ""
+                found = [nothing if value is None else value for value in found]
+            values[meaning], by_name[meaning] = found, by
+        older = table[self._place["dedup"]]
+        forms = bytes(
+            name << 1 | (struct is not None)
+            for name, struct in zip(by_name["text"], older, strict=True)
+        )
+        return Columns(
+            texts=values["text"],
+            titles=values["title"],
+            abstracts=values["abstract"],
+            ids=values["id"],
+            urls=values["url"],
+            dates=values["date"],
+            sources=values["source"],
+            structs=older,
+            forms=forms,
+            served=served,
+        )
 
 
-_NOTHING = (None, msgspec.Raw(b'""'), "")
-
-
-def _is_one_of(value: Any, kinds: tuple[type, ...]) -> bool:
-    if type(value) is not msgspec.Raw:
-        return type(value) in kinds
+def _usable(column: Sequence[Any], kinds: tuple[type, ...]) -> Sequence[Any] | None:
+    """The values of some kinds, None in the place of others; None if there are no such."""
+    if column.count(None) == len(column):
+        return None
     if kinds == STRING:
-        return memoryview(value)[0] == QUOTE
-    return type(orjson.loads(memoryview(value))) in kinds
+        column = [value if _is_string(value) else None for value in column]
+    else:
+        types = set(map(type, column))
+        if msgspec.Raw in types:  # the field serves as a string, too
+            column = [value and orjson.loads(memoryview(value)) for value in column]
+            types = set(map(type, column))
+        if not types <= {type(None), *kinds}:
+            column = [value if type(value) in kinds else None for value in column]
+    return None if column.count(None) == len(column) else column
 
 
-def _are_strings(found: Sequence[Any]) -> bool:
-    """Whether the JSON values that serve as text, headline and abstract are strings."""
-    text, title, abstract = found[:3]
-    return memoryview(text)[0] == memoryview(title)[0] == memoryview(abstract)[0] == QUOTE
+def _is_string(value: msgspec.Raw | None) -> bool:
+    return value is not None and memoryview(value)[0] == QUOTE
 
 
 def _strings(values: Sequence[msgspec.Raw]) -> Strings:
@@ -313,14 +416,6 @@ def names_of(meaning: str, config: Config) -> tuple[str, ...]:
 def _without_bom(chunks: Iterator[bytes]) -> Iterator[bytes]:
     yield next(chunks, b"").removeprefix(BOM)
     yield from chunks
-
-
-def _lines(chunk: bytes) -> list[bytes]:
-    """The lines of a chunk, without their ends."""
-    lines = chunk.split(b"\n")
-    if not lines[-1]:
-        lines.pop()
-    return lines
 
 
 def _why(line: bytes, error: Exception) -> str:

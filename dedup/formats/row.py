@@ -1,80 +1,209 @@
-"""A record as a line of JSON, for the second reading: copied where nothing changes."""
+"""Records as JSON objects, for the second reading: bytes that are copied, not decoded."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 import msgspec
+import numpy as np
 import orjson
+
+from dedup.formats import kernels
+from dedup.records import I64, U8
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-class Row:
-    """One record.
+class Object(NamedTuple):
+    """A JSON object, and where its text stands in it: a JSON string, quotes and all."""
 
-    Args:
-        file: the input it came from, as named by the user.
-        line: 1-based line in it (of the headline, in a raw dump).
-        raw: the JSON object it came as; for a raw dump, the one it goes out as, its text empty.
-        text_field: where `raw` holds the text.
-        has_struct: whether `raw` holds a "dedup" field of an earlier run.
-        lines: for an article cut out of a raw dump, the line of the file that each line of its
-            text stands on; empty for others.
-        text: of an article cut out of a raw dump.
+    data: bytes
+    text_start: int
+    text_end: int
+
+    @classmethod
+    def of(cls, fields: Mapping[str, msgspec.Raw | bytes], text_field: str) -> Object:
+        """An object of fields as they are to be written."""
+        parts, size, start, end = [], 0, 0, 0
+        for name, value in fields.items():
+            key, string = orjson.dumps(name), memoryview(value)
+            if name == text_field:
+                start = size + len(key) + 2
+                end = start + string.nbytes
+            parts.append(b"".join((key, b":", string)))
+            size += len(parts[-1]) + 1
+        return cls(b"{" + b",".join(parts) + b"}", start, end)
+
+
+class Rows(NamedTuple):
+    """Some records of an input, in order.
+
+    Attributes:
+        file: the input they came from, as named by the user.
+        data: holds the JSON object of each, without the struct of an earlier run.
+        start: int64[n]; each object's first byte.
+        end: int64[n]; the byte after its last.
+        text_start: int64[n]; the quote that the JSON string of its text begins with.
+        text_end: int64[n]; the byte after the quote that it ends with.
+        number: int64[n]; its 1-based line in the input (of the headline, in a raw dump).
+        lines: for articles cut out of a raw dump, the line of the file that each line of the text
+            stands on; empty for others.
     """
 
-    def __init__(
-        self,
-        file: str,
-        line: int,
-        raw: bytes,
-        text_field: str,
-        has_struct: bool = False,
-        lines: tuple[int, ...] = (),
-        text: str | None = None,
-    ) -> None:
-        self.file = file
-        self.line = line
-        self.raw = raw
-        self.text_field = text_field
-        self.has_struct = has_struct
-        self.lines = lines
-        self._given = text
+    file: str
+    data: bytes
+    start: I64
+    end: I64
+    text_start: I64
+    text_end: I64
+    number: I64
+    lines: Sequence[tuple[int, ...]] = ()
 
-    @cached_property
-    def _fields(self) -> dict[str, msgspec.Raw]:
-        return _FIELDS.decode(self.raw)
+    @classmethod
+    def of(
+        cls,
+        file: str,
+        objects: Sequence[Object],
+        number: I64,
+        lines: Sequence[tuple[int, ...]] = (),
+    ) -> Rows:
+        """Rows of objects by themselves."""
+        end = np.cumsum([len(one.data) for one in objects], dtype=np.int64)
+        start = np.concatenate((np.zeros(1, dtype=np.int64), end[:-1]))
+        text_start = start + np.array([one.text_start for one in objects], dtype=np.int64)
+        text_end = start + np.array([one.text_end for one in objects], dtype=np.int64)
+        data = b"".join(one.data for one in objects)
+        return cls(file, data, start, end, text_start, text_end, number, lines)
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return self.start.size
+
+    def part(self, start: int, stop: int) -> Rows:
+        """The rows [start, stop)."""
+        part = slice(start, stop)
+        return self._replace(
+            start=self.start[part],
+            end=self.end[part],
+            text_start=self.text_start[part],
+            text_end=self.text_end[part],
+            number=self.number[part],
+            lines=self.lines[part],
+        )
+
+    def row(self, at: int) -> Row:
+        """One of them."""
+        return Row(self, at)
+
+    def each(self) -> Iterator[Row]:
+        """One by one."""
+        return map(self.row, range(self.size))
+
+    def lengths(self, which: I64) -> I64:
+        """int64; how many characters the texts of some rows have."""
+        out = np.empty(which.size, dtype=np.int64)
+        kernels.lengths(self._buf(), self.text_start[which], self.text_end[which], out)
+        return out
+
+    def byte_places(self, which: I64, first: I64, chars: I64) -> I64:
+        """Where characters of texts stand in `data`.
+
+        Args:
+            which: rows.
+            first: int64; `chars[first[k]:first[k + 1]]` are of row which[k].
+            chars: int64; numbers of characters, in order.
+        """
+        out = np.empty(chars.size, dtype=np.int64)
+        kernels.byte_places(self._buf(), self.text_start[which], first, chars, out)
+        return out
+
+    def spliced(
+        self, which: I64, first: I64, cut_start: I64, cut_end: I64, structs: Sequence[bytes]
+    ) -> bytes:
+        """Some rows as lines, without what goes, each with its struct as a field more.
+
+        Args:
+            which: rows.
+            first: int64[n + 1]; cuts first[r] to first[r + 1] are of row r.
+            cut_start: int64; the first byte in `data` that goes.
+            cut_end: int64; the byte after the last that goes.
+            structs: the JSON struct of each row.
+        """
+        added = [structs[at] for at in which.tolist()]
+        added_start = np.cumsum([0, *map(len, added)], dtype=np.int64)
+        room = int((self.end - self.start)[which].sum() + added_start[-1])
+        out = np.empty(room + kernels.AROUND * which.size, dtype=np.uint8)
+        size = kernels.splice(
+            self._buf(), self.start[which], self.end[which], first[which], first[which + 1],
+            cut_start, cut_end, np.frombuffer(b"".join(added), dtype=np.uint8), added_start, out,
+        )  # fmt: skip
+        return out[:size].tobytes()
+
+    def _buf(self) -> U8:
+        return np.frombuffer(self.data, dtype=np.uint8)
+
+
+class Row:
+    """One of some rows."""
+
+    def __init__(self, rows: Rows, at: int) -> None:
+        self._rows = rows
+        self._at = at
+
+    @property
+    def file(self) -> str:
+        """The input it came from."""
+        return self._rows.file
+
+    @property
+    def line(self) -> int:
+        """Its 1-based line there."""
+        return int(self._rows.number[self._at])
+
+    @property
+    def lines(self) -> tuple[int, ...]:
+        """As of `Rows`."""
+        return self._rows.lines[self._at] if self._rows.lines else ()
+
+    @property
+    def raw(self) -> bytes:
+        """The JSON object."""
+        rows = self._rows
+        return rows.data[rows.start[self._at] : rows.end[self._at]]
 
     @cached_property
     def text(self) -> str:
         """The text whose characters all offsets count."""
-        if self._given is not None:
-            return self._given
-        text: str = orjson.loads(memoryview(self._fields[self.text_field]))
+        rows = self._rows
+        text: str = orjson.loads(rows.data[rows.text_start[self._at] : rows.text_end[self._at]])
         return text
 
-    def with_struct(self, struct: bytes) -> bytes:
-        """The line with the added struct; nothing else in it changes."""
-        if self.has_struct:
-            return self._rebuilt(None, struct)
-        return self.raw[:-1] + b',"dedup":' + struct + b"}\n"
 
-    def without_struct(self) -> bytes:
-        """The line as it was before `with_struct`."""
-        return self._rebuilt(None, b"")
+def find_texts(
+    data: bytes, start: I64, end: I64, names: Sequence[str], which: U8
+) -> tuple[I64, I64]:
+    """Where the objects hold their texts, each under `names[which]`; negative if not to be found.
 
-    def with_text(self, text: str, struct: bytes) -> bytes:
-        """The line with another text; the other fields stay as they were written."""
-        return self._rebuilt(text, struct)
+    Args:
+        data: holds the objects.
+        start: int64[n]; each object's first byte.
+        end: int64[n]; the byte after its last.
+        names: of fields.
+        which: uint8[n]; index into `names`.
+    """
+    written = [orjson.dumps(name)[1:-1] for name in names]
+    name_start = np.cumsum([0, *map(len, written)], dtype=np.int64)
+    places = np.empty(start.size, dtype=np.int64), np.empty(start.size, dtype=np.int64)
+    kernels.find_values(
+        np.frombuffer(data, dtype=np.uint8), start, end,
+        np.frombuffer(b"".join(written), dtype=np.uint8), name_start, which, *places,
+    )  # fmt: skip
+    return places
 
-    def _rebuilt(self, text: str | None, struct: bytes) -> bytes:
-        parts = []
-        for key, raw in self._fields.items():
-            if key == "dedup":
-                continue
-            value = raw if key != self.text_field or text is None else orjson.dumps(text)
-            parts.append(b"%b:%b" % (orjson.dumps(key), value))
-        if struct:
-            parts.append(b'"dedup":' + struct)
-        return b"{" + b",".join(parts) + b"}\n"
+
+def fields_of(line: bytes) -> dict[str, msgspec.Raw]:
+    """The fields of a JSON object as they were written."""
+    return _FIELDS.decode(line)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import orjson
 
-_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+from dedup.formats.row import Object, fields_of
 
 
 def with_text(line: bytes) -> bytes | None:
@@ -18,7 +18,7 @@ def with_text(line: bytes) -> bytes | None:
     strings, or objects that hold them. Paragraphs are parted by an empty line. All fields stay.
     """
     try:
-        fields = _FIELDS.decode(line)
+        fields = fields_of(line)
         body = orjson.loads(memoryview(fields["body"]))
         sections = body["sections"]
         paragraphs = [text for part in sections for name in ("headline", "paragraphs")
@@ -30,11 +30,11 @@ def with_text(line: bytes) -> bytes | None:
         return None
     if not paragraphs:
         return None
-    added = {"text": "\n\n".join(paragraphs)}
+    fields.pop("text", None)
+    added = {"text": orjson.dumps("\n\n".join(paragraphs))}
     if summary and "abstract" not in fields:
-        added["abstract"] = "\n\n".join(summary)
-    kept = [b"%b:%b" % (orjson.dumps(key), raw) for key, raw in fields.items() if key != "text"]
-    return b"{" + b",".join(kept) + b"," + orjson.dumps(added)[1:]
+        added["abstract"] = orjson.dumps("\n\n".join(summary))
+    return Object.of({**fields, **added}, "text").data
 
 
 def _texts(value: Any) -> Iterator[str]:

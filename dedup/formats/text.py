@@ -14,7 +14,7 @@ import orjson
 from dedup.config import Config
 from dedup.formats.jsonl import Fields, not_utf8
 from dedup.formats.lines import refused
-from dedup.formats.row import Row
+from dedup.formats.row import Object, Rows
 from dedup.records import Batch, Rejected, Strings
 from dedup.text import lexicon
 from dedup.text.dumps import cut_articles
@@ -63,22 +63,31 @@ class TextDump:
             dump=self._name,
         )
 
-    def rows(self, chunks: Iterator[bytes], start: int) -> Iterator[Row]:
-        """The articles from `start` on as JSON lines, their texts still to be filled in."""
+    def rows(self, chunks: Iterator[bytes], start: int) -> Iterator[Rows]:
+        """The articles from `start` on as JSON objects."""
         lines, numbers, _ = self._lines(chunks)
-        for n, article in enumerate(islice(self._articles(lines, numbers), start, None), start + 1):
-            raw = {
+        articles = list(islice(self._articles(lines, numbers), start, None))
+        objects = [
+            {
                 "id": f"{self._base}#{n}",
                 "title": article.title,
                 "byline": article.byline,
-                "text": "",
+                "text": article.text,
                 "source": self._base,
                 "line": article.line,
             }
-            yield Row(
-                self._name, article.line, orjson.dumps(raw), "text",
-                lines=article.lines, text=article.text,
-            )  # fmt: skip
+            for n, article in enumerate(articles, start + 1)
+        ]
+        if articles:
+            yield Rows.of(
+                self._name,
+                [
+                    Object.of({k: orjson.dumps(v) for k, v in one.items()}, "text")
+                    for one in objects
+                ],
+                np.array([article.line for article in articles], dtype=np.int64),
+                [article.lines for article in articles],
+            )
 
     def _lines(self, chunks: Iterator[bytes]) -> tuple[list[str], list[int], list[Rejected]]:
         """The lines, their numbers, and those that are set aside."""

@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import orjson
 
 from dedup.config import Config
 from dedup.engines.processes import in_parts
 from dedup.formats import cleaned
-from dedup.formats.row import Row
+from dedup.formats.row import Row, Rows
 from dedup.judge.evidence import Evidence
 from dedup.judge.kept import explained
-from dedup.judge.verdicts import KEPT, RULES, Reason, Verdicts
+from dedup.judge.verdicts import KEPT, RULES, Part, Reason, Verdicts
 from dedup.records import I64, U8, Counts, Removal
 from dedup.text.arabic import part_span
 from dedup.text.corpus import Corpus
 
-Put: TypeAlias = Callable[[str, list[bytes]], None]
+Put: TypeAlias = Callable[[str, bytes], None]
 """Takes "clean", "removed", "dropped", "kept" or "rejected", and lines."""
 
-Rows: TypeAlias = Callable[[int, int], Iterator[Row]]
+RowsOf: TypeAlias = Callable[[int, int], Iterator[Rows]]
 """Gives the rows of the records [start, stop)."""
 
-TOGETHER = 500  # lines that are handed on at once
 PIECE = 1 << 20  # bytes that are copied at once
 NAMES = ("clean", "removed", "dropped", "kept")
 _BLANK = Reason({"rule": "white-space"}, None, None)
@@ -69,7 +70,9 @@ class Judged(NamedTuple):
     suspicious: U8 | None = None
 
 
-def write(judged: Judged, rows: Rows, config: Config, counts: Counts, put: Put, parts: int) -> None:
+def write(
+    judged: Judged, rows: RowsOf, config: Config, counts: Counts, put: Put, parts: int
+) -> None:
     """Write every record of this run, and its removals.
 
     Args:
@@ -92,8 +95,8 @@ def write(judged: Judged, rows: Rows, config: Config, counts: Counts, put: Put, 
         ]
 
         def work(part: int) -> Written:
-            def spool(name: str, lines: list[bytes]) -> None:
-                files[part - 1][name].writelines(lines)
+            def spool(name: str, lines: bytes) -> None:
+                files[part - 1][name].write(lines)
 
             start, stop = bounds[part : part + 2]
             written = _write(judged, start, stop, rows, config, spool if part else put)
@@ -110,46 +113,45 @@ def write(judged: Judged, rows: Rows, config: Config, counts: Counts, put: Put, 
             for name, file in files[part - 1].items() if part else ():
                 file.seek(0)
                 while piece := file.read(PIECE):
-                    put(name, [piece])
+                    put(name, piece)
 
 
-def _write(judged: Judged, start: int, stop: int, rows: Rows, config: Config, put: Put) -> Written:
+def _write(
+    judged: Judged, start: int, stop: int, rows: RowsOf, config: Config, put: Put
+) -> Written:
     """Write the records [start, stop)."""
     corpus = judged.corpus
     seen = len(corpus.runs)
-    structs = _structs(judged, start, stop)
-    lines: dict[str, list[bytes]] = {name: [] for name in NAMES}
     annotate = config.mode == "annotate"
     done = Written()
-    for number, row, removals in removed(judged, start, stop, rows):
-        if len(lines["clean"]) >= TOGETHER:
-            _hand_on(lines, put)
-        struct = next(structs)
-        cuts = [gone.removal for gone in removals]
-        if removals:
-            source = corpus.sources[corpus.source[number]]
-            for line in _removal_rows(corpus.ids[number], source, row, removals):
-                lines["removed"].append(line)
-                if len(lines["removed"]) >= TOGETHER:
-                    _hand_on(lines, put)
-            struct["kept"] -= sum(removal.whole for removal in cuts)
-            struct["removed"] = len(removals)
-            for removal in cuts:
-                done.kinds[removal.kind] += 1
-                done.removed_chars[removal.kind] += removal.end - removal.start
+    for base, batch, gone in removed(judged, start, stop, rows):
+        many = np.array([len(removals) for removals in gone], dtype=np.int64)
+        first = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(many)))
+        cut_start, cut_end = _byte_spans(batch, first, gone)
+        put("removed", _removal_rows(judged, base, batch, gone, cut_start, cut_end))
+        whole = np.array([sum(g.removal.whole for g in removals) for removals in gone])
+        kept = np.diff(corpus.first[base : base + batch.size + 1]) - whole
+        dropped = (kept == 0) & (not config.keep_empty and not annotate)
+        structs = _structs(judged, base, kept, many)
         if annotate:
-            struct["spans"] = [cleaned.span(removal, reason) for removal, reason in removals]
-            cuts = []
-        if struct["kept"] == 0 and not config.keep_empty and not annotate:
-            done.dropped += 1
-            struct |= {"file": row.file, "line": row.line, "position": number - seen}
-            lines["dropped"].append(cleaned.record_row(row, cuts, struct))
-        else:
-            done.cleaned += bool(removals)
-            lines["clean"].append(cleaned.record_row(row, cuts, struct))
+            for struct, removals in zip(structs, gone, strict=True):
+                struct["spans"] = [cleaned.span(*one) for one in removals]
+        for at in np.flatnonzero(dropped).tolist():
+            place = {"line": int(batch.number[at]), "position": base + at - seen}
+            structs[at] |= {"file": batch.file, **place}
+        added = [orjson.dumps(struct) for struct in structs]
+        if annotate:  # nothing is cut
+            first = np.zeros_like(first)
+        for name, which in (("clean", ~dropped), ("dropped", dropped)):
+            put(name, batch.spliced(np.flatnonzero(which), first, cut_start, cut_end, added))
         if judged.suspicious is not None:
-            lines["kept"] += _kept_rows(judged, judged.suspicious, number, row)
-    _hand_on(lines, put)
+            for number, row in enumerate(batch.each(), base):
+                put("kept", b"".join(_kept_rows(judged, judged.suspicious, number, row)))
+        done.cleaned += int(((many > 0) & ~dropped).sum())
+        done.dropped += int(dropped.sum())
+        for removal, _ in chain.from_iterable(gone):
+            done.kinds[removal.kind] += 1
+            done.removed_chars[removal.kind] += removal.end - removal.start
     return done
 
 
@@ -161,75 +163,115 @@ class Gone(NamedTuple):
 
 
 def removed(
-    judged: Judged, start: int, stop: int, rows: Rows
-) -> Iterator[tuple[int, Row, list[Gone]]]:
-    """The records [start, stop): number, row, and what goes of it, in order."""
+    judged: Judged, start: int, stop: int, rows: RowsOf
+) -> Iterator[tuple[int, Rows, list[list[Gone]]]]:
+    """The records [start, stop), some at a time: the number of the first of them, their rows, and
+    what goes of each, in order.
+    """
     corpus, evidence, verdicts = judged.corpus, judged.evidence, judged.verdicts
     seen = len(corpus.runs)
-    gone = (verdicts.rule != KEPT) | (corpus.residue != 0)
+    going = (verdicts.rule != KEPT) | (corpus.residue != 0)
     touched = np.zeros(corpus.records, dtype=np.bool_)
-    touched[corpus.record_of()[gone]] = True
+    touched[corpus.record_of()[going]] = True
     touched[corpus.record_of()[[part.block for part in verdicts.parts]]] = True
     reasons = verdicts.reasons(corpus, evidence, int(corpus.first[start]), int(corpus.first[stop]))
-    for number, row in enumerate(rows(start - seen, stop - seen), start):
-        removals = _removals(corpus, verdicts, number, row.text) if touched[number] else []
-        yield (
-            number,
-            row,
-            [
+    base = start
+    for batch in rows(start - seen, stop - seen):
+        gone: list[list[Gone]] = [[] for _ in range(batch.size)]
+        which = np.flatnonzero(touched[base : base + batch.size])
+        for at, removals in zip(which.tolist(), _removals(judged, base, batch, which), strict=True):
+            gone[at] = [
                 Gone(removal, next(reasons) if removal.block >= 0 else _BLANK)
                 for removal in removals
-            ],
+            ]
+        yield base, batch, gone
+        base += batch.size
+
+
+def _structs(judged: Judged, base: int, kept: I64, removed: I64) -> list[dict[str, Any]]:
+    """The struct that each record gets, from number `base` on."""
+    stories = judged.stories[base : base + kept.size]
+    columns = (stories, judged.sizes[stories], kept, removed)
+    return [
+        {
+            "kept": left,
+            "removed": gone,
+            "story": judged.names[leader],
+            "story_size": told,
+            "duplicate_of": judged.names[leader] if leader != number else None,
+        }
+        for number, (leader, told, left, gone) in enumerate(
+            zip(*(column.tolist() for column in columns), strict=True), base
         )
+    ]
 
 
-def _hand_on(lines: dict[str, list[bytes]], put: Put) -> None:
-    for name in [name for name in lines if lines[name]]:
-        put(name, lines[name])
-        lines[name] = []
-
-
-def _structs(judged: Judged, start: int, stop: int) -> Iterator[dict[str, Any]]:
-    """The struct that each record gets while nothing is removed from it."""
-    corpus, stories, sizes = judged.corpus, judged.stories, judged.sizes
-    blocks = np.diff(corpus.first)
-    for at in range(start, stop, TOGETHER):
-        part = slice(at, min(at + TOGETHER, stop))
-        columns = (blocks[part].tolist(), stories[part].tolist(), sizes[stories[part]].tolist())
-        for number, (kept, leader, told) in enumerate(zip(*columns, strict=True), at):
-            story = judged.names[leader]
-            yield {
-                "kept": kept,
-                "removed": 0,
-                "story": story,
-                "story_size": told,
-                "duplicate_of": story if leader != number else None,
-            }
-
-
-def _removals(corpus: Corpus, verdicts: Verdicts, number: int, text: str) -> list[Removal]:
-    first, end = int(corpus.first[number]), int(corpus.first[number + 1])
-    starts, ends = (c[first:end].tolist() for c in (corpus.blocks.start, corpus.blocks.end))
-    kinds = [_KIND[rule] for rule in verdicts.rule[first:end].tolist()]
+def _removals(judged: Judged, base: int, batch: Rows, which: I64) -> Iterator[list[Removal]]:
+    """What goes of some rows of a batch, which begins with record `base`."""
+    corpus, verdicts = judged.corpus, judged.verdicts
+    bounds = corpus.first[base : base + batch.size + 1]
+    begin, end = int(bounds[0]), int(bounds[-1])
+    columns = (corpus.blocks.start, corpus.blocks.end, verdicts.rule, corpus.residue)
+    starts, ends, rules, residue = (column[begin:end].tolist() for column in columns)
     places = list(zip(starts, ends, strict=True))
-    parts: dict[int, list[Removal]] = {}
-    for part in verdicts.parts_of(first, end):
-        k = part.block - first
-        if part.tokens == corpus.blocks.pointer[part.block + 1] - corpus.blocks.pointer[part.block]:
-            kinds[k] = _KIND[part.rule]
+    kinds = [_KIND[rule] for rule in rules]
+    parts = defaultdict(list)
+    for part in verdicts.parts_of(begin, end):
+        parts[int(corpus.blocks.record[part.block])].append(part)
+    firsts = (bounds - begin).tolist()
+    for at, length in zip(which.tolist(), batch.lengths(which).tolist(), strict=True):
+        first, stop = firsts[at : at + 2]
+        row, own = batch.row(at), slice(first, stop)
+        spans = _part_spans(corpus, row, parts.get(base + at, ()))
+        for block in [block for block, one in spans.items() if one[0].whole]:
+            kinds[block - begin] = spans.pop(block)[0].kind
+        yield cleaned.spans(
+            row, length, places[own], kinds[own], residue[own],
+            {block - begin - first: found for block, found in spans.items()}, begin + first,
+        )  # fmt: skip
+
+
+def _part_spans(corpus: Corpus, row: Row, parts: Iterable[Part]) -> dict[int, list[Removal]]:
+    """By block, the spans of its parts that go; a single whole one where all of it does."""
+    blocks = corpus.blocks
+    found: dict[int, list[Removal]] = {}
+    for part in parts:
+        begin, end = int(blocks.start[part.block]), int(blocks.end[part.block])
+        kind = _KIND[part.rule]
+        if part.tokens == blocks.pointer[part.block + 1] - blocks.pointer[part.block]:
+            found[part.block] = [Removal(begin, end, kind, part.block, True)]
             continue
         at_tail = part.first > 0
-        at, stop = part.span or part_span(text, *places[k], part.tokens, at_tail)
-        while stop == places[k][1] and text[at - 1].isspace():
+        at, stop = part.span or part_span(row.text, begin, end, part.tokens, at_tail)
+        while stop == end and row.text[at - 1].isspace():
             at -= 1
-        parts.setdefault(k, []).append(Removal(at, stop, _KIND[part.rule], part.block, False))
-    return cleaned.spans(text, places, kinds, parts, first)
+        found.setdefault(part.block, []).append(Removal(at, stop, kind, part.block, False))
+    return found
 
 
-def _removal_rows(id_: str, source: str, row: Row, gone: list[Gone]) -> Iterator[bytes]:
-    places = cleaned.span_lines(row, ((one.removal.start, one.removal.end) for one in gone))
-    for (removal, reason), line in zip(gone, places, strict=True):
-        yield cleaned.removal_row(id_, source, line, row.text, removal, reason)
+def _byte_spans(batch: Rows, first: I64, gone: Sequence[Sequence[Gone]]) -> tuple[I64, I64]:
+    """First byte of each span that goes in the batch's data, and the byte after its last."""
+    which = np.flatnonzero(np.diff(first))
+    chars = [place for removals in gone for one in removals for place in one.removal[:2]]
+    bounds = 2 * np.append(first[which], first[-1])
+    places = batch.byte_places(which, bounds, np.array(chars, dtype=np.int64))
+    return places[0::2], places[1::2]
+
+
+def _removal_rows(
+    judged: Judged, base: int, batch: Rows, gone: Sequence[Sequence[Gone]], cut_start: I64,
+    cut_end: I64,
+) -> bytes:  # fmt: skip
+    corpus = judged.corpus
+    lines = []
+    texts = (batch.data[a:b] for a, b in zip(cut_start.tolist(), cut_end.tolist(), strict=True))
+    for at, removals in enumerate(gone):
+        if removals:
+            id_, source = corpus.ids[base + at], corpus.sources[corpus.source[base + at]]
+            spans = [(one.removal.start, one.removal.end) for one in removals]
+            for one, line in zip(removals, cleaned.span_lines(batch.row(at), spans), strict=True):
+                lines.append(cleaned.removal_row(id_, source, line, next(texts), *one))
+    return b"".join(lines)
 
 
 def _kept_rows(judged: Judged, found: U8, number: int, row: Row) -> Iterator[bytes]:

@@ -1,0 +1,301 @@
+"""Loops over the bytes of JSON lines: where lines and values are, and lines without what goes.
+
+Nothing is decoded: spans are cut out of a text as it was written, escapes and all. Arrays in,
+arrays out; every constant stands here. The naive twins are in tests/twins.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+
+STRIDE = 32  # bytes looked at together
+QUOTE, BACKSLASH, COLON, COMMA = 0x22, 0x5C, 0x3A, 0x2C
+OPEN, CLOSE, OPEN_LIST, CLOSE_LIST = 0x7B, 0x7D, 0x5B, 0x5D
+NOT_FOUND = -1
+FIELD = (0x2C, 0x22, 0x64, 0x65, 0x64, 0x75, 0x70, 0x22, 0x3A)  # ,"dedup":
+AROUND = len(FIELD) + 1  # bytes of an added field besides its value, and of the line's end
+_at = np.uint64  # an index that cannot be negative
+
+
+@nb.njit(cache=True, nogil=True)
+def line_bounds(buf: Any, start: Any, end: Any) -> int:
+    r"""Where the lines of a piece begin and end, without the white space around them.
+
+    Args:
+        buf: uint8; lines end at \n and nowhere else, the last one also at the end.
+        start: int64 out, one more than there are \n; each line's first byte.
+        end: int64 out; the byte after its last, equal to `start` where there is none.
+
+    Returns:
+        The number of lines.
+    """
+    n, i = 0, 0
+    while i < buf.size:
+        stop = _next(buf, i, 0x0A)
+        first, last = i, stop
+        while first < last and _blank(buf[_at(first)]):
+            first += 1
+        while first < last and _blank(buf[_at(last - 1)]):
+            last -= 1
+        start[n], end[n] = first, last
+        n += 1
+        i = stop + 1
+    return n
+
+
+@nb.njit(cache=True, nogil=True)
+def find_values(
+    buf: Any, start: Any, end: Any, names: Any, name_start: Any, which: Any,
+    value_start: Any, value_end: Any,
+) -> None:  # fmt: skip
+    """Find the string that each JSON object holds under a name of its own; of several, the last.
+
+    Args:
+        buf: uint8; holds the objects, valid JSON.
+        start: int64[n]; each object's first byte.
+        end: int64[n]; the byte after its last.
+        names: uint8; JSON strings without their quotes, one after the other.
+        name_start: int64[m + 1]; where each begins in `names`, and the end of the last.
+        which: uint8[n]; the name for each object.
+        value_start: int64[n] out; the quote that the string begins with. NOT_FOUND where there is
+            no such string, or where a name is written with escapes, so that it may be any.
+        value_end: int64[n] out; the byte after the quote that it ends with.
+    """
+    for r in range(start.size):
+        value_start[r] = value_end[r] = NOT_FOUND
+        first = name_start[which[r]]
+        size = name_start[which[r] + 1] - first
+        i = start[r] + 1
+        while True:
+            while buf[_at(i)] != QUOTE and buf[_at(i)] != CLOSE:
+                i += 1
+            if buf[_at(i)] == CLOSE:
+                break
+            name = i + 1
+            i = _past_string(buf, i)
+            same = i - 1 - name == size
+            escaped = False
+            for k in range(name, i - 1):
+                escaped |= buf[_at(k)] == BACKSLASH
+            if escaped:
+                value_start[r] = value_end[r] = NOT_FOUND
+                break
+            k = 0
+            while same and k < size:
+                same = buf[_at(name + k)] == names[_at(first + k)]
+                k += 1
+            while buf[_at(i)] != COLON:
+                i += 1
+            i += 1
+            while _blank(buf[_at(i)]) or buf[_at(i)] == 0x0A:
+                i += 1
+            value = i
+            i = _past_value(buf, i)
+            if same:
+                found = buf[_at(value)] == QUOTE
+                value_start[r] = value if found else NOT_FOUND
+                value_end[r] = i if found else NOT_FOUND
+
+
+@nb.njit(cache=True, nogil=True)
+def lengths(buf: Any, value_start: Any, value_end: Any, out: Any) -> None:
+    r"""How many characters JSON strings have; \n and \u0627 are one.
+
+    Args:
+        buf: uint8; holds the strings, valid JSON.
+        value_start: int64[n]; the quote that each string begins with.
+        value_end: int64[n]; the byte after the quote that it ends with.
+        out: int64[n] out.
+    """
+    for r in range(value_start.size):
+        i, count, stop = value_start[r] + 1, 0, value_end[r] - 1
+        while i < stop:
+            if i + STRIDE <= stop:
+                escaped, seen = _stride(buf, i)
+                if not escaped:
+                    i += STRIDE
+                    count += seen
+                    continue
+                while buf[_at(i)] != BACKSLASH:
+                    count += (buf[_at(i)] & 0xC0) != 0x80
+                    i += 1
+            if buf[_at(i)] == BACKSLASH:
+                i += _escape(buf, i)
+                count += 1
+            else:
+                count += (buf[_at(i)] & 0xC0) != 0x80
+                i += 1
+        out[r] = count
+
+
+@nb.njit(cache=True, nogil=True)
+def byte_places(buf: Any, value_start: Any, first: Any, chars: Any, places: Any) -> None:
+    r"""Where characters of JSON strings stand among their bytes; \n and \u0627 are one character.
+
+    Args:
+        buf: uint8; holds the strings, valid JSON.
+        value_start: int64[n]; the quote that each string begins with.
+        first: int64[n + 1]; `chars[first[r]:first[r + 1]]` are of string r.
+        chars: int64; numbers of characters, not falling within a string; its length is one.
+        places: int64 out; each one's first byte in `buf`.
+    """
+    for r in range(value_start.size):
+        i, count = value_start[r] + 1, 0
+        for c in range(first[r], first[r + 1]):
+            while count < chars[c]:
+                if chars[c] - count >= STRIDE and i + STRIDE <= buf.size:
+                    escaped, seen = _stride(buf, i)
+                    if not escaped:
+                        i += STRIDE
+                        count += seen
+                        continue
+                    while buf[_at(i)] != BACKSLASH:
+                        count += (buf[_at(i)] & 0xC0) != 0x80
+                        i += 1
+                if buf[_at(i)] == BACKSLASH:
+                    i += _escape(buf, i)
+                    count += 1
+                else:
+                    count += (buf[_at(i)] & 0xC0) != 0x80
+                    i += 1
+            while (buf[_at(i)] & 0xC0) == 0x80:
+                i += 1
+            places[c] = i
+
+
+@nb.njit(cache=True, nogil=True)
+def splice(
+    buf: Any, start: Any, end: Any, first: Any, stop: Any, cut_start: Any, cut_end: Any,
+    added: Any, added_start: Any, out: Any,
+) -> int:  # fmt: skip
+    r"""Copy JSON objects without some of their bytes, each with a "dedup" field more, as lines.
+
+    Args:
+        buf: uint8; holds the objects, none of them empty.
+        start: int64[n]; each object's first byte.
+        end: int64[n]; the byte after its last.
+        first: int64[n]; the first cut of each object.
+        stop: int64[n]; the cut after its last.
+        cut_start: int64; the first byte that goes, in order within an object.
+        cut_end: int64; the byte after the last that goes.
+        added: uint8; the values of the new fields, one after the other.
+        added_start: int64[n + 1]; where each begins in `added`, and the end of the last.
+        out: uint8 out; as long as the objects, the values and `AROUND` bytes a line.
+
+    Returns:
+        The number of bytes.
+    """
+    total = 0
+    for r in range(start.size):
+        at = start[r]
+        for c in range(first[r], stop[r]):
+            total = _copy(buf, at, cut_start[c], out, total)
+            at = cut_end[c]
+        total = _copy(buf, at, end[r] - 1, out, total)
+        for c in FIELD:
+            out[_at(total)] = c
+            total += 1
+        total = _copy(added, added_start[r], added_start[r + 1], out, total)
+        out[_at(total)] = CLOSE
+        out[_at(total + 1)] = 0x0A
+        total += 2
+    return total
+
+
+@nb.njit(cache=True, nogil=True)
+def _copy(buf: Any, start: Any, stop: Any, out: Any, total: Any) -> Any:
+    for k in range(stop - start):
+        out[_at(total + k)] = buf[_at(start + k)]
+    return total + stop - start
+
+
+@nb.njit(cache=True, nogil=True)
+def _stride(buf: Any, i: Any) -> Any:
+    """Whether there is a backslash in the stride at `i`, and how many characters begin in it."""
+    escaped, seen = False, 0
+    for k in range(STRIDE):
+        byte = buf[_at(i + k)]
+        escaped |= byte == BACKSLASH
+        seen += (byte & 0xC0) != 0x80
+    return escaped, seen
+
+
+@nb.njit(cache=True, nogil=True)
+def _escape(buf: Any, i: Any) -> Any:
+    """How many bytes the escaped character at `i` takes; a surrogate pair is one character."""
+    if buf[_at(i + 1)] != 0x75:
+        return 2
+    high = (buf[_at(i + 2)] | 0x20) == 0x64 and (  # d8, d9, da, db
+        buf[_at(i + 3)] == 0x38 or buf[_at(i + 3)] == 0x39
+        or (buf[_at(i + 3)] | 0x20) == 0x61 or (buf[_at(i + 3)] | 0x20) == 0x62
+    )  # fmt: skip
+    return 12 if high else 6
+
+
+@nb.njit(cache=True, nogil=True)
+def _past_value(buf: Any, i: Any) -> Any:
+    """The byte after the JSON value at `i`."""
+    c = buf[_at(i)]
+    if c == QUOTE:
+        return _past_string(buf, i)
+    if c != OPEN and c != OPEN_LIST:
+        while c != COMMA and c != CLOSE and not _blank(c) and c != 0x0A:
+            i += 1
+            c = buf[_at(i)]
+        return i
+    depth = 0
+    while True:
+        c = buf[_at(i)]
+        if c == QUOTE:
+            i = _past_string(buf, i)
+            continue
+        depth += (c == OPEN) | (c == OPEN_LIST)
+        depth -= (c == CLOSE) | (c == CLOSE_LIST)
+        i += 1
+        if depth == 0:
+            return i
+
+
+@nb.njit(cache=True, nogil=True)
+def _past_string(buf: Any, i: Any) -> Any:
+    """The byte after the JSON string at `i`."""
+    i += 1
+    while True:
+        if i + STRIDE <= buf.size:
+            found = False
+            for k in range(STRIDE):
+                c = buf[_at(i + k)]
+                found |= (c == QUOTE) | (c == BACKSLASH)
+            if not found:
+                i += STRIDE
+                continue
+            while buf[_at(i)] != QUOTE and buf[_at(i)] != BACKSLASH:
+                i += 1
+        c = buf[_at(i)]
+        if c == QUOTE:
+            return i + 1
+        i += 2 if c == BACKSLASH else 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _next(buf: Any, i: Any, wanted: Any) -> Any:
+    """The next place of a byte from `i` on; the end if there is none."""
+    while i + STRIDE <= buf.size:
+        found = False
+        for k in range(STRIDE):
+            found |= buf[_at(i + k)] == wanted
+        if found:
+            break
+        i += STRIDE
+    while i < buf.size and buf[_at(i)] != wanted:
+        i += 1
+    return i
+
+
+@nb.njit(cache=True, nogil=True)
+def _blank(c: Any) -> Any:
+    """Whether a byte is white space, but a line's end."""
+    return c == 0x20 or c == 0x09 or (0x0B <= c <= 0x0D)
