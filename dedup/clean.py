@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -249,14 +248,7 @@ def warm_up() -> None:
 
 def is_warm() -> bool:
     """Whether the kernels were compiled on this machine before, so that a start takes no time."""
-    last = kernels.group  # the last that a run needs
-    if not hasattr(last, "stats"):  # Numba is switched off
-        return True
-    source = Path(kernels.__file__)
-    made = Path(str(last.stats.cache_path)).glob(
-        f"kernels.group-*{sys.implementation.cache_tag[-3:]}*"
-    )
-    return any(path.stat().st_mtime >= source.stat().st_mtime for path in made)
+    return kernels.group.is_kept()  # the last that a run needs
 
 
 def _batches(

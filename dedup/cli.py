@@ -251,13 +251,12 @@ def _clean(arguments: argparse.Namespace) -> int:
         return _stream(arguments, config)
     begun = time.monotonic()
     quiet = arguments.quiet
-    _spare_scipy()
     from dedup.clean import clean, is_warm, warm_up  # noqa: PLC0415
     from dedup.engines import compiled  # noqa: PLC0415
     from dedup.report import summary  # noqa: PLC0415
 
-    if not quiet and not (compiled.KEPT and is_warm()):
-        print(COMPILING if compiled.KEPT else UNKEPT, file=sys.stderr, flush=True)
+    if not quiet and not is_warm():
+        print(COMPILING if compiled.can_keep() else UNKEPT, file=sys.stderr, flush=True)
     warm_up()
     with _Bar(quiet) as bar:
         files = dict.fromkeys(FILES)
@@ -287,7 +286,6 @@ def _stream(arguments: argparse.Namespace, config: Config) -> int:
     if any(getattr(arguments, name) for name in FILES if name != "removed"):
         raise InputError("--stream writes nothing but records and --removed; all else needs a run")
     begun = time.monotonic()
-    _spare_scipy()
     from dedup.clean import warm_up  # noqa: PLC0415
     from dedup.report import summary  # noqa: PLC0415
     from dedup.stream import Cleaner, clean_stream  # noqa: PLC0415
@@ -299,21 +297,6 @@ def _stream(arguments: argparse.Namespace, config: Config) -> int:
         seconds = time.monotonic() - begun
         print(summary.summary(cleaner.counts, {}, {}, seconds), file=sys.stderr)
     return 0
-
-
-def _spare_scipy() -> None:
-    """Numba asks SciPy, where it is installed, for linear algebra that no kernel here needs.
-
-    That is a third of a start. Only the command does so: in a program of somebody else's, Numba
-    must find what that program needs.
-    """
-    modules: dict[str, Any] = sys.modules
-    if "scipy" not in modules and "numba" not in modules:
-        modules["scipy"] = None
-        try:
-            import numba.np.arraymath  # noqa: F401, PLC0415
-        finally:
-            del modules["scipy"]
 
 
 def _say_more(arguments: argparse.Namespace, result: Result) -> None:
@@ -342,7 +325,6 @@ def _restore(arguments: argparse.Namespace) -> int:
 
 
 def _explain(arguments: argparse.Namespace) -> int:
-    _spare_scipy()
     from dedup.report.explain import explain  # noqa: PLC0415
 
     told = explain(
@@ -359,7 +341,6 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     config = _config(arguments)
-    _spare_scipy()
     import json  # noqa: PLC0415
 
     from dedup.check import check  # noqa: PLC0415
@@ -385,7 +366,6 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _compare(arguments: argparse.Namespace) -> int:
     config = _config(arguments)
-    _spare_scipy()
     import json  # noqa: PLC0415
 
     from dedup.clean import is_warm, warm_up  # noqa: PLC0415

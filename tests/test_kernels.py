@@ -116,7 +116,7 @@ def test_unescape(parts, ascii_only):
 def unwrapped(parts: list[str]) -> list[str]:
     buf = np.frombuffer("".join(parts).encode(), dtype=np.uint8).copy()
     starts = np.cumsum([0, *(len(part.encode()) for part in parts)]).astype(np.int64)
-    wrapping.unwrap(buf, starts)
+    wrapping.unwrap(buf, starts, np.empty(wrapping.WIDEST + 2, dtype=np.int64))
     return [bytes(buf[a:b]).decode() for a, b in pairwise(starts.tolist())]
 
 
@@ -195,7 +195,7 @@ def test_places_and_cuts(given_texts, ascii_only, data):
         for string, of in zip(strings, cuts, strict=True)
     ]
     first, added = 2 * np.arange(rows.size + 1), [b"%d" % n for n in which]
-    spliced = rows.spliced(which, first, places[0::2], places[1::2], added)
+    spliced = rows.spliced(which, first, places[0::2].copy(), places[1::2].copy(), added)
     mine = [places[4 * n : 4 * n + 4] - rows.start[n] for n in which]
     assert spliced.split(b"\n")[:-1] == [
         twins.splice(row.raw, [(at[0], at[1]), (at[2], at[3])], added[n])[:-1]
@@ -380,7 +380,7 @@ def test_signatures_and_band_hashes(lists, width):
     a, b = (twins.plain(x) for x in minhash.permutations(16, 7))
     assert got.tolist() == [twins.signatures(items, width, a, b) for items in lists]
     hashes = np.empty((5, len(lists)), dtype=np.uint32)
-    sketch_kernels.band_hashes(got, 3, hashes)
+    sketch_kernels.band_hashes(got, 3, 0, hashes)
     assert hashes.T.tolist() == [twins.band_hashes(row, 3, 5) for row in got.tolist()]
 
 
@@ -555,7 +555,7 @@ def test_common_run(lists):
 @given(labelled, st.sampled_from([0.4, 0.8]), st.integers(0, 30))
 def test_lead(lists, share, least_tokens):
     records = Records(lists)
-    lengths = 5 + records.label
+    lengths = 5 + records.label.astype(np.int64)
     total = [int(lengths[records.blocks(r)].sum()) for r in range(len(lists))]
     pairs = [(b, a, min(total[a], total[b])) for b in range(len(lists)) for a in range(b)]
     late, ahead, least = np.array(pairs, dtype=np.int64).T.copy()

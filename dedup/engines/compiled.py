@@ -1,30 +1,344 @@
-"""Where compiled kernels are kept, so that later runs start at once."""
+"""Kernels: loops over arrays, compiled by Numba for this machine once, and kept as machine code.
+
+Importing Numba, and having it load what it compiled before, takes longer than cleaning a few
+megabytes. So Numba is imported only to compile: each kernel is made a function of C, whose object
+code lies in a file and is loaded by llvmlite, which Numba itself rests on. The file's name tells
+what the code was made from: the sources, the signature and the processor. NUMBA_DISABLE_JIT=1
+leaves kernels as they are written.
+"""
 
 from __future__ import annotations
 
-import atexit
-import shutil
+import ctypes
+import hashlib
+import os
+import re
+import sys
 import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import cache, cached_property
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any, NamedTuple
 
-import numba
+import numpy as np
+
+INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+_SIGNATURE = re.compile(r"(\(.*?\)|\w+)\((.*)\)")
+_C: dict[str, Any] = {
+    "bool": ctypes.c_bool,
+    "int64": ctypes.c_int64,
+    "uint32": ctypes.c_uint32,
+    "uint64": ctypes.c_uint64,
+    "float64": ctypes.c_double,
+}
+_DIGEST = 32  # bytes
+_lock = threading.RLock()
 
 
-def _probe() -> None:
-    """Any function of a file of this package."""
+class Parameter(NamedTuple):
+    """What a kernel takes: a number, or an array that lies in one piece."""
+
+    dtype: np.dtype[Any]
+    ndim: int
+
+    @classmethod
+    def of(cls, written: str) -> Parameter:
+        """From `int64`, `uint8[]` or `uint32[,]`."""
+        name, bracket, rest = written.strip().partition("[")
+        return cls(np.dtype(name), len(rest.split(",")) if bracket else 0)
 
 
-def _keep() -> bool:
-    """Whether there is a folder to keep kernels in; otherwise one that ends with the process is
-    made. A lasting one in a place where everybody writes would not be safe: what is loaded runs.
+class Kernel:
+    """A compiled function. Arrays of another type or shape than its signature's are refused.
+
+    Attributes:
+        function: as it is written.
+        signature: of what it takes and gives.
     """
+
+    def __init__(self, function: FunctionType, signature: str) -> None:
+        found = _SIGNATURE.fullmatch(signature)
+        if found is None:
+            raise ValueError(f"{function.__name__}: {signature!r} is no signature")
+        self.function = function
+        self.signature = signature
+        self.parameters = [Parameter.of(p) for p in re.split(r",\s+", found[2])]
+        self.results = [name.strip() for name in found[1].strip("()").split(",") if name != "void"]
+        self.__doc__, self.__name__ = function.__doc__, function.__name__
+        self.__module__ = function.__module__
+        self._call: Callable[..., Any] | None = None
+
+    def __call__(self, *args: Any) -> Any:
+        """Run it, without the interpreter's lock."""
+        if self._call is None:
+            self._call = self.function if INTERPRETED else self._caller(self._address())
+        return self._call(*args)
+
+    def is_kept(self) -> bool:
+        """Whether it was compiled on this machine before."""
+        return INTERPRETED or any((folder / self._file).is_file() for folder in _folders())
+
+    @cached_property
+    def _file(self) -> str:
+        made_from = [self.signature, _machine(), *map(_source, sorted(_modules(self.function)))]
+        digest = hashlib.sha256("\0".join(made_from).encode()).hexdigest()[:20]
+        return f"{self.__module__}.{self.__name__}-{digest}.o"
+
+    def _address(self) -> int:
+        with _lock:
+            for folder in _folders():
+                with suppress(OSError):
+                    kept = (folder / self._file).read_bytes()
+                    if hashlib.sha256(kept[_DIGEST:]).digest() == kept[:_DIGEST]:
+                        return _load(kept[_DIGEST:])
+            code = _compile(self)
+            for folder in _folders():
+                with suppress(OSError):
+                    _keep(folder / self._file, hashlib.sha256(code).digest() + code)
+                    break
+            return _load(code)
+
+    def _caller(self, address: int) -> Callable[..., Any]:
+        """A function that hands arrays to the compiled one, after a look at each."""
+        names = [f"a{n}" for n in range(len(self.parameters))]
+        checks, handed = [], []
+        kinds: list[Any] = []
+        known: dict[str, Any] = {"wrong": self._wrong}
+        for name, (dtype, ndim) in zip(names, self.parameters, strict=True):
+            if ndim == 0:
+                handed.append(f"{'float' if dtype.kind == 'f' else 'int'}({name})")
+                kinds.append(_C[dtype.name])
+                continue
+            known[f"t_{name}"] = dtype
+            checks.append(
+                f"{name}.dtype != t_{name} or {name}.ndim != {ndim} "
+                f"or not {name}.flags.c_contiguous"
+            )
+            handed.append(f"{name}.ctypes.data")
+            handed += [f"{name}.shape[{d}]" for d in range(ndim)]
+            kinds += [ctypes.c_void_p] + [ctypes.c_int64] * ndim
+        several = len(self.results) > 1
+        if several:
+            result_type = ctypes.c_int64 * len(self.results)
+            known["results"] = result_type
+            handed.append("out")
+            kinds.append(ctypes.POINTER(ctypes.c_int64))
+        gives = None if several or not self.results else _C[self.results[0]]
+        known["native"] = ctypes.CFUNCTYPE(gives, *kinds)(address)
+        call = f"native({', '.join(handed)})"
+        lines = [f"def call({', '.join(names)}):"]
+        if checks:
+            lines += [f"    if {' or '.join(checks)}:", f"        wrong({', '.join(names)})"]
+        lines += ["    out = results()", f"    {call}", "    return tuple(out)"] if several else [
+            f"    return {call}"]  # fmt: skip
+        exec("\n".join(lines), known)
+        made: Callable[..., Any] = known["call"]
+        return made
+
+    def _wrong(self, *args: Any) -> None:
+        raise TypeError(
+            f"{self.__name__} is {self.signature}; given {', '.join(map(_described, args))}"
+        )
+
+
+def _described(value: Any) -> str:
+    if not isinstance(value, np.ndarray):
+        return type(value).__name__
+    pieces = "" if value.flags.c_contiguous else " in pieces"
+    return f"{value.dtype}[{',' * (value.ndim - 1)}]{pieces}"
+
+
+def kernel(signature: str) -> Callable[[Callable[..., Any]], Kernel]:
+    """Make a kernel of a function.
+
+    Args:
+        signature: what it gives and takes, such as `int64(uint8[], int64[], bool)`; it gives a
+            number, several whole ones (`(int64, int64)`), or nothing (`void`). Other functions of
+            its module that it calls need no signature.
+    """
+
+    def made(function: Callable[..., Any]) -> Kernel:
+        assert isinstance(function, FunctionType)
+        return Kernel(function, signature)
+
+    return made
+
+
+def can_keep() -> bool:
+    """Whether there is a folder to keep what is compiled in."""
+    for folder in _folders():
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+            return True
+    return False
+
+
+@cache
+def _folders() -> tuple[Path, ...]:
+    """Where compiled kernels may lie: nobody else may write there, since what is loaded runs."""
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    if chosen:
+        return (Path(chosen),)
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    return Path(__file__).parents[1] / "__pycache__", home / "dedup"
+
+
+def _keep(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent)
     try:
-        numba.njit(cache=True)(_probe)
-    except RuntimeError:  # Numba finds no folder that it may write to
-        folder = tempfile.mkdtemp(prefix="dedup-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        numba.config.CACHE_DIR = folder  # type: ignore[attr-defined]
-        return False
-    return True
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink()
+        raise
 
 
-KEPT = _keep()
+def _modules(function: FunctionType) -> set[str]:
+    """The modules whose functions may be part of a function's code, its own and this one first."""
+    found = {__name__}
+    left = [function.__module__]
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += [
+                value.__module__
+                for value in vars(sys.modules[name]).values()
+                if isinstance(value, (Kernel, FunctionType)) and value.__module__ in sys.modules
+                and value.__module__.partition(".")[0] == __name__.partition(".")[0]
+            ]  # fmt: skip
+    return found
+
+
+@cache
+def _source(module: str) -> str:
+    spec = sys.modules[module].__spec__
+    assert spec is not None
+    source: str | None = spec.loader.get_source(module)  # type: ignore[union-attr]
+    return source or ""
+
+
+# -- machine code ---------------------------------------------------------------------------------
+
+
+@cache
+def _target() -> Any:
+    import llvmlite.binding as llvm  # noqa: PLC0415
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(), features=_features(), opt=3, codemodel="jitdefault", jit=True
+    )
+
+
+@cache
+def _features() -> str:
+    import llvmlite.binding as llvm  # noqa: PLC0415
+
+    features: str = llvm.get_host_cpu_features().flatten()
+    return features
+
+
+@cache
+def _machine() -> str:
+    import llvmlite.binding as llvm  # noqa: PLC0415
+
+    return f"{llvm.get_process_triple()} {llvm.get_host_cpu_name()} {_features()}"
+
+
+@cache
+def _engine() -> Any:
+    import llvmlite.binding as llvm  # noqa: PLC0415
+
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target())
+
+
+def _load(code: bytes) -> int:
+    """Load object code; the address of its entry."""
+    import llvmlite.binding as llvm  # noqa: PLC0415
+
+    names, _, code = code.partition(b"\n")
+    entry, *needed = names.decode().split()
+    # What Numba's code calls when it raises: no kernel does.
+    abort = ctypes.cast(ctypes.CDLL(None).abort, ctypes.c_void_p).value
+    for name in needed:
+        if not llvm.address_of_symbol(name):
+            llvm.add_symbol(name, abort)
+    engine = _engine()
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    address: int = engine.get_function_address(entry)
+    return address
+
+
+# -- compilation ----------------------------------------------------------------------------------
+
+
+def _compile(kernel: Kernel) -> bytes:
+    """Object code of a kernel, behind a line with the names of its entry and of what it calls."""
+    import llvmlite.binding as llvm  # noqa: PLC0415
+    import numba  # noqa: PLC0415
+
+    types: Any = numba.types
+    takes, shown = [], []
+    kinds: list[Any] = []
+    for n, (dtype, ndim) in enumerate(kernel.parameters):
+        kind = numba.from_dtype(dtype)
+        sizes = [f"a{n}_{d}" for d in range(ndim)]
+        takes += [f"a{n}", *sizes]
+        kinds += [types.CPointer(kind) if ndim else kind, *[types.int64] * ndim]
+        shown.append(f"numba.carray(a{n}, ({', '.join(sizes)},))" if ndim else f"a{n}")
+    lines = [f"    found = kernel({', '.join(shown)})"]
+    gives = types.void
+    if len(kernel.results) > 1:
+        takes.append("out")
+        kinds.append(types.CPointer(types.int64))
+        lines += [f"    out[{n}] = found[{n}]" for n in range(len(kernel.results))]
+    elif kernel.results:
+        gives = numba.from_dtype(np.dtype(kernel.results[0]))
+        lines.append("    return found")
+    known: dict[str, Any] = {"kernel": _dispatcher(kernel), "numba": numba}
+    exec("\n".join([f"def entry({', '.join(takes)}):", *lines]), known)
+    entry = numba.cfunc(gives(*kinds), error_model="numpy")(known["entry"])
+    module = llvm.parse_assembly(entry.inspect_llvm())
+    needed = [
+        value.name
+        for value in (*module.functions, *module.global_variables)
+        if value.is_declaration and not value.name.startswith("llvm.")
+    ]
+    code: bytes = _target().emit_object(module)
+    return " ".join([entry.native_name, *needed]).encode() + b"\n" + code
+
+
+@cache
+def _dispatchers(module: str) -> dict[str, Any]:
+    """A module's names, its functions and kernels made Numba's."""
+    import numba  # noqa: PLC0415
+
+    names = dict(vars(sys.modules[module]))
+    for name, value in _functions(sys.modules[module]):
+        if value.__module__ == module:
+            made = FunctionType(value.__code__, names, name, value.__defaults__)
+            names[name] = numba.njit(error_model="numpy")(made)
+        else:
+            names[name] = _dispatchers(value.__module__)[value.__name__]
+    return names
+
+
+def _functions(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
+    for name, value in vars(module).items():
+        found = value.function if isinstance(value, Kernel) else value
+        own = isinstance(value, Kernel) or getattr(value, "__module__", "") == module.__name__
+        if isinstance(found, FunctionType) and own:
+            yield name, found
+
+
+def _dispatcher(kernel: Kernel) -> Any:
+    return _dispatchers(kernel.__module__)[kernel.__name__]

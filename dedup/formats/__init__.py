@@ -4,7 +4,6 @@
 `Outputs` writes files that appear all at once or not at all.
 """
 
-from dedup.engines import compiled as compiled  # before any kernel is loaded
 from dedup.formats.inputs import Input, Inputs, open_inputs
 from dedup.formats.outputs import Outputs
 

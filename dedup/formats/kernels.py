@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
+
+from dedup.engines.compiled import kernel
 
 STRIDE = 32  # bytes looked at together
 QUOTE, BACKSLASH, COLON, COMMA = 0x22, 0x5C, 0x3A, 0x2C
@@ -20,7 +21,7 @@ AROUND = len(FIELD) + 1  # bytes of an added field besides its value, and of the
 _at = np.uint64  # an index that cannot be negative
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("int64(uint8[], int64[], int64[])")
 def line_bounds(buf: Any, start: Any, end: Any) -> int:
     r"""Where the lines of a piece begin and end, without the white space around them.
 
@@ -46,7 +47,7 @@ def line_bounds(buf: Any, start: Any, end: Any) -> int:
     return n
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("void(uint8[], int64[], int64[], uint8[], int64[], uint8[], int64[], int64[])")
 def find_values(
     buf: Any, start: Any, end: Any, names: Any, name_start: Any, which: Any,
     value_start: Any, value_end: Any,
@@ -100,7 +101,7 @@ def find_values(
                 value_end[r] = i if found else NOT_FOUND
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("void(uint8[], int64[], int64[], int64[])")
 def lengths(buf: Any, value_start: Any, value_end: Any, out: Any) -> None:
     r"""How many characters JSON strings have; \n and \u0627 are one.
 
@@ -131,7 +132,7 @@ def lengths(buf: Any, value_start: Any, value_end: Any, out: Any) -> None:
         out[r] = count
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("void(uint8[], int64[], int64[], int64[], int64[])")
 def byte_places(buf: Any, value_start: Any, first: Any, chars: Any, places: Any) -> None:
     r"""Where characters of JSON strings stand among their bytes; \n and \u0627 are one character.
 
@@ -166,7 +167,10 @@ def byte_places(buf: Any, value_start: Any, first: Any, chars: Any, places: Any)
             places[c] = i
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel(
+    "int64(uint8[], int64[], int64[], int64[], int64[], int64[], int64[], uint8[], int64[], "
+    "uint8[])"
+)
 def splice(
     buf: Any, start: Any, end: Any, first: Any, stop: Any, cut_start: Any, cut_end: Any,
     added: Any, added_start: Any, out: Any,
@@ -205,14 +209,12 @@ def splice(
     return total
 
 
-@nb.njit(cache=True, nogil=True)
 def _copy(buf: Any, start: Any, stop: Any, out: Any, total: Any) -> Any:
     for k in range(stop - start):
         out[_at(total + k)] = buf[_at(start + k)]
     return total + stop - start
 
 
-@nb.njit(cache=True, nogil=True)
 def _stride(buf: Any, i: Any) -> Any:
     """Whether there is a backslash in the stride at `i`, and how many characters begin in it."""
     escaped, seen = False, 0
@@ -223,7 +225,6 @@ def _stride(buf: Any, i: Any) -> Any:
     return escaped, seen
 
 
-@nb.njit(cache=True, nogil=True)
 def _escape(buf: Any, i: Any) -> Any:
     """How many bytes the escaped character at `i` takes; a surrogate pair is one character."""
     if buf[_at(i + 1)] != 0x75:
@@ -235,7 +236,6 @@ def _escape(buf: Any, i: Any) -> Any:
     return 12 if high else 6
 
 
-@nb.njit(cache=True, nogil=True)
 def _past_value(buf: Any, i: Any) -> Any:
     """The byte after the JSON value at `i`."""
     c = buf[_at(i)]
@@ -259,7 +259,6 @@ def _past_value(buf: Any, i: Any) -> Any:
             return i
 
 
-@nb.njit(cache=True, nogil=True)
 def _past_string(buf: Any, i: Any) -> Any:
     """The byte after the JSON string at `i`."""
     i += 1
@@ -280,7 +279,6 @@ def _past_string(buf: Any, i: Any) -> Any:
         i += 2 if c == BACKSLASH else 1
 
 
-@nb.njit(cache=True, nogil=True)
 def _next(buf: Any, i: Any, wanted: Any) -> Any:
     """The next place of a byte from `i` on; the end if there is none."""
     while i + STRIDE <= buf.size:
@@ -295,7 +293,6 @@ def _next(buf: Any, i: Any, wanted: Any) -> Any:
     return i
 
 
-@nb.njit(cache=True, nogil=True)
 def _blank(c: Any) -> Any:
     """Whether a byte is white space, but a line's end."""
     return c == 0x20 or c == 0x09 or (0x0B <= c <= 0x0D)

@@ -255,7 +255,7 @@ def _byte_spans(batch: Rows, first: I64, gone: Sequence[Sequence[Gone]]) -> tupl
     chars = [place for removals in gone for one in removals for place in one.removal[:2]]
     bounds = 2 * np.append(first[which], first[-1])
     places = batch.byte_places(which, bounds, np.array(chars, dtype=np.int64))
-    return places[0::2], places[1::2]
+    return np.ascontiguousarray(places[0::2]), np.ascontiguousarray(places[1::2])
 
 
 def _removal_rows(

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
+
+from dedup.engines.compiled import kernel
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _S32 = np.uint64(32)
 
 
-@nb.njit(cache=True, nogil=True)
 def _slot(value: Any, band: Any, mask: Any) -> Any:
     h = (np.uint64(value) ^ (np.uint64(band) << _S32)) * _MIX
     return np.int64((h >> _S32) & np.uint64(mask))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("void(uint32[,], int64, int64, int32[], int32[])")
 def insert(values: Any, begin: Any, end: Any, head: Any, chain: Any) -> None:
     """Put rows of a matrix into the table.
 
@@ -38,7 +38,7 @@ def insert(values: Any, begin: Any, end: Any, head: Any, chain: Any) -> None:
                 head[slot] = row * bands + band
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("int64(uint32[,], uint32[,], int32[], int32[], int64, int32[], int32[], int32[])")
 def probe(
     queries: Any, values: Any, head: Any, chain: Any, cap: Any, stamp: Any, query: Any, row: Any
 ) -> int:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
 
+from dedup.engines.compiled import kernel
 from dedup.sketch.kernels import shingle_hash
 
 GAP = 4  # blocks between two matched neighbours that may still be one passage
@@ -17,7 +17,7 @@ _PRIME = np.uint64(0x100000001B3)
 _at = np.uint64  # an index that cannot be negative
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("int64(uint32[], int64[], int32[], int64, int64[], uint64[])")
 def shingle_sets(
     tokens: Any, pointer: Any, which: Any, width: Any, out_pointer: Any, out: Any
 ) -> int:
@@ -53,7 +53,6 @@ def shingle_sets(
     return total
 
 
-@nb.njit(cache=True, nogil=True)
 def _sort(values: Any, lo: Any, hi: Any) -> None:
     """Shell sort in place; compiling `ndarray.sort` costs two seconds, this a tenth of one."""
     gap = 1
@@ -69,7 +68,7 @@ def _sort(values: Any, lo: Any, hi: Any) -> None:
         gap //= 3
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("float64(uint64[], int64, int64, int64, int64, float64)")
 def jaccard(sets: Any, a: Any, a_end: Any, b: Any, b_end: Any, least: Any) -> float:
     """|A and B| / |A or B| of two sorted runs of `sets`; 0 as soon as it must be under `least`."""
     n, m = a_end - a, b_end - b
@@ -95,7 +94,10 @@ def jaccard(sets: Any, a: Any, a_end: Any, b: Any, b_end: Any, least: Any) -> fl
     return similarity if similarity >= least else 0.0
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel(
+    "int64(uint64[], int64[], int32[], int64[], int64[], float64, int64, int32[], int32[], "
+    "int32[], int64[], int64[], float64[])"
+)
 def group(
     sets: Any, pointer: Any, bucket: Any, bucket_pointer: Any, order: Any, threshold: Any, cap: Any,
     head: Any, owner: Any, chain: Any, seen: Any, representative: Any, similarity: Any,
@@ -156,7 +158,10 @@ def group(
     return cut
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel(
+    "int64(uint64[], int64[], int32[], int64[], int64[], int64[], float64, int64, int32[], "
+    "int32[], int32[], int64[], int64[], float64[])"
+)
 def nearest(
     sets: Any, pointer: Any, bucket: Any, bucket_pointer: Any, known: Any, asked: Any,
     threshold: Any, cap: Any, head: Any, owner: Any, chain: Any, seen: Any, found: Any,
@@ -215,7 +220,7 @@ def nearest(
     return cut
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("void(uint64[], int64[], int64[], int64[], float64[])")
 def jaccards(sets: Any, pointer: Any, one: Any, other: Any, out: Any) -> None:
     """`jaccard` of pairs of sets.
 
@@ -231,7 +236,7 @@ def jaccards(sets: Any, pointer: Any, one: Any, other: Any, out: Any) -> None:
         out[p] = jaccard(sets, pointer[a], pointer[a + 1], pointer[b], pointer[b + 1], 0.0)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("void(uint32[], int64[], int64[], uint64[], int64[], int64[], int64[], float64[])")
 def containments(
     tokens: Any, pointer: Any, which: Any, words: Any, word_pointer: Any, one: Any, other: Any,
     out: Any,
@@ -265,7 +270,7 @@ def containments(
         out[p] = inside / (end - at) if end > at else 0.0
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("int64(int32[], int64, int64, int64, int64, int32[], int32[,], int64[], int64[])")
 def common_run(
     label: Any, a: Any, a_end: Any, b: Any, b_end: Any, table: Any, room: Any, one: Any, other: Any
 ) -> int:
@@ -323,7 +328,6 @@ def common_run(
     return length
 
 
-@nb.njit(cache=True, nogil=True)
 def _find(label: Any, b: Any, table: Any, mask: Any, wanted: Any) -> Any:
     """The slot of a label: where it stands, or would."""
     slot = np.int64((np.uint64(wanted) * _PRIME) >> np.uint64(7)) & mask
@@ -332,7 +336,10 @@ def _find(label: Any, b: Any, table: Any, mask: Any, wanted: Any) -> Any:
     return slot
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel(
+    "void(int32[], int64[], int64[], int64[], int64[], int64[], float64, int64, int32[], "
+    "int32[,], int64[], int64[], int64[])"
+)
 def lead(
     label: Any, length: Any, first: Any, late: Any, ahead: Any, least: Any,
     share: Any, least_tokens: Any, table: Any, room: Any, one: Any, other: Any, leader: Any,
@@ -373,7 +380,10 @@ def lead(
         leader[record] = best
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel(
+    "int64(int32[], bool[], int64[], int64[], int64[], int32[], int32[,], int64[], int64[], "
+    "int64[], int64[], bool[])"
+)
 def gap_pairs(
     label: Any, line: Any, first: Any, records: Any, others: Any, table: Any, room: Any, one: Any,
     other: Any, block: Any, match: Any, framed: Any,
@@ -434,7 +444,10 @@ def gap_pairs(
     return total
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel(
+    "int64(uint64[], int64[], uint64[], int64[], int32[], int32[], int32[], int32[], bool[], "
+    "float64, int64, int64, uint8[], int64[], int64[], int64[])"
+)
 def shared_runs(
     sets: Any, pointer: Any, key: Any, length: Any, record: Any, block: Any, partner: Any,
     order: Any, usable: Any, threshold: Any, least: Any, least_tokens: Any, state: Any,
@@ -505,7 +518,6 @@ def shared_runs(
     return runs
 
 
-@nb.njit(cache=True, nogil=True)
 def _repeats(
     sets: Any, pointer: Any, key: Any, record: Any, usable: Any, threshold: Any, state: Any,
     a: Any, b: Any, seed: Any,

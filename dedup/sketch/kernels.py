@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
+
+from dedup.engines.compiled import kernel
 
 _MIX1 = np.uint64(0xFF51AFD7ED558CCD)  # MurmurHash3's 64-bit finalizer
 _MIX2 = np.uint64(0xC4CEB9FE1A85EC53)
@@ -17,7 +18,7 @@ _S33 = np.uint64(33)
 _PRIME = np.uint64(0x100000001B3)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("uint64(uint32[], int64, int64)")
 def shingle_hash(tokens: Any, at: Any, width: Any) -> Any:
     """uint64 hash of the tokens [at, at + width)."""
     h = _STEP
@@ -28,7 +29,7 @@ def shingle_hash(tokens: Any, at: Any, width: Any) -> Any:
     return h ^ (h >> _S33)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("void(uint32[], int64[], int32[], int64, uint32[], uint32[], uint32[,])")
 def signatures(tokens: Any, pointer: Any, which: Any, width: Any, a: Any, b: Any, out: Any) -> None:
     """MinHash signatures of blocks by the affine32 scheme of datasketch 2.
 
@@ -60,14 +61,15 @@ def signatures(tokens: Any, pointer: Any, which: Any, width: Any, a: Any, b: Any
                 row[j] = min(row[j], np.uint32(a[j] * h + b[j]))
 
 
-@nb.njit(cache=True, nogil=True)
-def band_hashes(signature: Any, rows: Any, out: Any) -> None:
+@kernel("void(uint32[,], int64, int64, uint32[,])")
+def band_hashes(signature: Any, rows: Any, at: Any, out: Any) -> None:
     """One 32-bit hash for each band of `rows` values of each signature.
 
     Args:
         signature: uint32[m, p].
         rows: values in a band (r).
-        out: uint32[bands, m] out, bands * rows <= p.
+        at: the column of the first signature.
+        out: uint32[bands, n >= at + m] out, bands * rows <= p.
     """
     for band in range(out.shape[0]):
         for i in range(signature.shape[0]):
@@ -75,10 +77,10 @@ def band_hashes(signature: Any, rows: Any, out: Any) -> None:
             for j in range(band * rows, (band + 1) * rows):
                 h = (h ^ np.uint64(signature[i, j])) * _MIX1
                 h ^= h >> _S33
-            out[band, i] = np.uint32(h)
+            out[band, at + i] = np.uint32(h)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("void(uint64[], int32[], int32[])")
 def first_equal(values: Any, table: Any, out: Any) -> None:
     """Where each value stands first.
 

@@ -52,7 +52,7 @@ def signatures(
         raise ValueError("a block without shingles has no signature")
     a, b = permutations(num_perm, seed)
     out = np.empty((which.size, num_perm), dtype=np.uint32)
-    kernels.signatures(tokens, pointer, which, shingle, a, b, out)
+    kernels.signatures(tokens, pointer, which.astype(np.int32, copy=False), shingle, a, b, out)
     return out
 
 
@@ -77,7 +77,7 @@ def sketch(
     def hashed(at: int) -> None:
         part = slice(at, at + BATCH)
         signature = signatures(tokens, pointer, which[part], shingle, bands * rows, seed)
-        kernels.band_hashes(signature, rows, out[:, part])
+        kernels.band_hashes(signature, rows, at, out)
 
     for _ in in_order(hashed, range(0, which.size, BATCH), workers):
         memory.relax()

@@ -94,7 +94,7 @@ def scan(texts: Strings, common: U32, lines: bool = True, sentences: bool = Fals
     """
     buf, starts = _utf8(texts)
     if lines:
-        wrapping.unwrap(buf, starts)
+        wrapping.unwrap(buf, starts, np.empty(wrapping.WIDEST + 2, dtype=np.int64))
     room = int(kernels.count_newlines(buf)) + starts.size - 1
     record, start, end = (np.empty(room, dtype=np.int32) for _ in range(3))
     byte_start, byte_end = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
+
+from dedup.engines.compiled import kernel
 
 # What a block's shape says, one bit each (`Blocks.shape`).
 STOP = 1  # ends with a full stop: . ۔ (closing quotes and brackets aside)
@@ -42,7 +43,7 @@ _U0 = np.uint64(0)
 _at = np.uint64  # an index that cannot be negative: Numba need not look where it counts from
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("uint64(uint64)")
 def mix64(x: Any) -> Any:
     """MurmurHash3's 64-bit finalizer."""
     x ^= x >> _S33
@@ -52,7 +53,6 @@ def mix64(x: Any) -> Any:
     return x ^ (x >> _S33)
 
 
-@nb.njit(cache=True, nogil=True)
 def _point(buf: Any, i: Any) -> Any:
     """The code point at byte i and the byte after it."""
     c = np.int64(buf[_at(i)])
@@ -74,12 +74,10 @@ def _point(buf: Any, i: Any) -> Any:
     ), i + 4
 
 
-@nb.njit(cache=True, nogil=True)
 def _sign(signs: Any, c: Any) -> Any:
     return np.int64(signs[c]) if c < signs.size else 0
 
 
-@nb.njit(cache=True, nogil=True)
 def _plain(buf: Any, i: Any) -> Any:
     """Characters that begin in a stride of bytes; -1 if it holds more than plain ones.
 
@@ -93,7 +91,10 @@ def _plain(buf: Any, i: Any) -> Any:
     return -1 if other else n
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel(
+    "(int64, int64)(uint8[], int64[], uint8[], bool, int32[], int64[], int64[], int32[], "
+    "int32[], uint8[])"
+)
 def cut_blocks(
     buf: Any,
     starts: Any,
@@ -181,7 +182,7 @@ def cut_blocks(
     return n, chars
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("int64(uint8[])")
 def count_newlines(buf: Any) -> int:
     """How many line ends a buffer can hold at most (a lead byte of U+2028 counts as one)."""
     n = 0
@@ -191,7 +192,6 @@ def count_newlines(buf: Any) -> int:
     return n
 
 
-@nb.njit(cache=True, nogil=True)
 def _stem(points: Any, n: Any) -> Any:
     """A rough stem of a folded token: no article or clitics in front, four letters at most.
 
@@ -221,14 +221,16 @@ def _stem(points: Any, n: Any) -> Any:
     return np.uint32(mix64(packed)) | np.uint32(1)
 
 
-@nb.njit(cache=True, nogil=True)
 def _chain(whole: Any, token: Any) -> Any:
     """The hash of some tokens and one more."""
     whole = (whole + token) * _MIX1
     return (whole ^ (whole >> _S33)) + _STEP
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel(
+    "(int64, int64)(uint8[], int64[], int64[], int32[], int32[], uint8[], bool, int32[], "
+    "uint32[], uint32[], int64[], uint64[], uint16[], uint8[], uint8[], int64[], int64[])"
+)
 def fold_blocks(
     buf: Any,
     byte_start: Any,
@@ -452,7 +454,7 @@ def fold_blocks(
     return total, cuts
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("void(uint8[], int64[], int32[], int64[], int64[], int32[])")
 def characters(buf: Any, byte_start: Any, start: Any, byte: Any, block: Any, out: Any) -> None:
     """Where some bytes of blocks stand, in characters.
 
@@ -475,7 +477,7 @@ def characters(buf: Any, byte_start: Any, start: Any, byte: Any, block: Any, out
         out[k] = char
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("void(uint32[], int64[], uint64[])")
 def keys(tokens: Any, pointer: Any, out: Any) -> None:
     """A hash of each run of tokens, 0 for an empty one.
 
@@ -491,7 +493,7 @@ def keys(tokens: Any, pointer: Any, out: Any) -> None:
         out[k] = whole
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("void(int32[], int64[], uint16[], bool[])")
 def near_headings(record: Any, pointer: Any, shape: Any, near: Any) -> None:
     """Mark headings, and the two blocks of prose after each: what `echoes` looks at.
 
@@ -512,7 +514,6 @@ def near_headings(record: Any, pointer: Any, shape: Any, near: Any) -> None:
                     near[k] = True
 
 
-@nb.njit(cache=True, nogil=True)
 def _prose_after(record: Any, pointer: Any, shape: Any, b: Any) -> Any:
     """The next two blocks of a block's record that are no headings; n for none."""
     n = record.size
@@ -528,7 +529,7 @@ def _prose_after(record: Any, pointer: Any, shape: Any, b: Any) -> Any:
     return first, second
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("void(int32[], int64[], uint16[], int64[], int64[], uint32[], uint32[], uint8[], uint8[])")
 def echoes(
     record: Any, pointer: Any, shape: Any, slot: Any, stem_pointer: Any, stems: Any, common: Any,
     content: Any, echo: Any,
@@ -569,7 +570,6 @@ def echoes(
         content[b], echo[b] = total, again
 
 
-@nb.njit(cache=True, nogil=True)
 def _holds(stems: Any, lo: Any, hi: Any, s: Any) -> Any:
     for t in range(lo, hi):  # noqa: SIM110 - a kernel has no generators
         if stems[t] == s:
@@ -577,19 +577,18 @@ def _holds(stems: Any, lo: Any, hi: Any, s: Any) -> Any:
     return False
 
 
-@nb.njit(cache=True, nogil=True)
 def _near(pointer: Any, stems: Any, b: Any, s: Any) -> Any:
     """Whether a stem is among a block's first; a whole article is not near its heading."""
     return _holds(stems, pointer[b], min(pointer[b + 1], pointer[b] + 300), s)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("bool(int64, int64)")
 def is_heading(bits: Any, length: Any) -> Any:
     """Whether a block looks like a headline or subheading: one short run without a full stop."""
     return 0 < length <= 24 and (bits & (STOP | SENTENCES)) == 0
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("void(uint32[], int64[], uint32[,], int64[], uint8[])")
 def longest_phrases(tokens: Any, pointer: Any, words: Any, size: Any, out: Any) -> None:
     """How many tokens of each block's beginning are a phrase, the longest one.
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
+
+from dedup.engines.compiled import kernel
 
 STRIDE = 32  # bytes copied together
 _at = np.uint64  # an index that cannot be negative: Numba need not look where it counts from
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("bool(uint8[])")
 def is_utf8(buf: Any) -> bool:
     """Whether bytes are UTF-8 (RFC 3629).
 
@@ -38,7 +39,6 @@ def is_utf8(buf: Any) -> bool:
     return not (wrong or cut_off or (n > 2 and buf[n - 3] >= 0xF0))
 
 
-@nb.njit(cache=True, nogil=True)
 def _is_wrong(c: Any, one: Any, two: Any, three: Any) -> Any:
     """Whether a byte may not follow the three before it (`one` is the nearest)."""
     wrong = ((c >= 0x80) & (c < 0xC0)) != ((one >= 0xC0) | (two >= 0xE0) | (three >= 0xF0))
@@ -48,7 +48,6 @@ def _is_wrong(c: Any, one: Any, two: Any, three: Any) -> Any:
     return wrong
 
 
-@nb.njit(cache=True, nogil=True)
 def _hex(buf: Any, i: Any) -> Any:
     """The value of four hexadecimal digits."""
     value = 0
@@ -58,7 +57,6 @@ def _hex(buf: Any, i: Any) -> Any:
     return value
 
 
-@nb.njit(cache=True, nogil=True)
 def _copy(buf: Any, i: Any, out: Any, o: Any) -> Any:
     """Copy a stride of bytes; whether there is a backslash among them."""
     escaped = False
@@ -69,7 +67,7 @@ def _copy(buf: Any, i: Any, out: Any, o: Any) -> Any:
     return escaped
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel("int64(uint8[], int64[], uint8[], int64[])")
 def unescape(buf: Any, starts: Any, out: Any, out_starts: Any) -> int:
     r"""Turn JSON strings into the text they stand for: \n, \" and \u0627 among others.
 

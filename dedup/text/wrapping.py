@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba as nb
 import numpy as np
+
+from dedup.engines.compiled import kernel
 
 NARROWEST, WIDEST = 40, 132  # characters of a line: below are verses and lists, above paragraphs
 LEAST = 4  # breaks that tell
@@ -21,8 +22,8 @@ STRIDE = 32  # bytes looked at together
 _at = np.uint64  # an index that cannot be negative
 
 
-@nb.njit(cache=True, nogil=True)
-def unwrap(buf: Any, starts: Any) -> int:
+@kernel("int64(uint8[], int64[], int64[])")
+def unwrap(buf: Any, starts: Any, votes: Any) -> int:
     """Put a space in the place of every break that wrapping made.
 
     Where no blank lines part paragraphs, a line that ends a sentence may end one: its break stays.
@@ -30,11 +31,11 @@ def unwrap(buf: Any, starts: Any) -> int:
     Args:
         buf: uint8, in and out; the texts in UTF-8, one after the other.
         starts: int64[n + 1]; where each text begins in `buf`, and the end of the last.
+        votes: int64[WIDEST + 2]; room.
 
     Returns:
         The number of breaks.
     """
-    votes = np.zeros(WIDEST + 2, dtype=np.int64)
     made = 0
     for r in range(starts.size - 1):
         width, apart = _width(buf, starts[r], starts[r + 1], votes)
@@ -43,7 +44,6 @@ def unwrap(buf: Any, starts: Any) -> int:
     return made
 
 
-@nb.njit(cache=True, nogil=True)
 def _width(buf: Any, start: Any, stop: Any, votes: Any) -> Any:
     """The width a text is wrapped at, 0 if it is not, and whether blank lines part paragraphs."""
     votes[:] = 0
@@ -73,7 +73,6 @@ def _width(buf: Any, start: Any, stop: Any, votes: Any) -> Any:
     return width, blanks >= breaks - best
 
 
-@nb.njit(cache=True, nogil=True)
 def _join(buf: Any, start: Any, stop: Any, width: Any, apart: Any) -> Any:
     made = 0
     i, before, shown, ended = start, 0, start, False
@@ -90,7 +89,6 @@ def _join(buf: Any, start: Any, stop: Any, width: Any, apart: Any) -> Any:
     return made
 
 
-@nb.njit(cache=True, nogil=True)
 def _line(buf: Any, i: Any, stop: Any) -> Any:
     """The first byte of a line without its blanks, the byte after its last, the next line's."""
     end = i
@@ -111,12 +109,10 @@ def _line(buf: Any, i: Any, stop: Any) -> Any:
     return first, last, end + 1
 
 
-@nb.njit(cache=True, nogil=True)
 def _blank(c: Any) -> Any:
     return c == 0x20 or c == 0x09 or c == 0x0D
 
 
-@nb.njit(cache=True, nogil=True)
 def _characters(buf: Any, first: Any, last: Any) -> Any:
     """How many characters a line has; more than `WIDEST` if they cannot be so few."""
     if last - first > 4 * WIDEST:
@@ -127,7 +123,6 @@ def _characters(buf: Any, first: Any, last: Any) -> Any:
     return n
 
 
-@nb.njit(cache=True, nogil=True)
 def _first_word(buf: Any, first: Any, last: Any) -> Any:
     end = first
     while end < last and end < first + 4 * WIDEST and not _blank(buf[_at(end)]):
@@ -135,7 +130,6 @@ def _first_word(buf: Any, first: Any, last: Any) -> Any:
     return _characters(buf, first, end)
 
 
-@nb.njit(cache=True, nogil=True)
 def _ends(buf: Any, first: Any, last: Any) -> Any:
     """Whether a line ends with . ! ? ؟ ۔ or …, closing quotes and brackets aside."""
     while last > first:
@@ -162,7 +156,6 @@ def _ends(buf: Any, first: Any, last: Any) -> Any:
     )
 
 
-@nb.njit(cache=True, nogil=True)
 def _closes_with(buf: Any, first: Any, last: Any, third: Any) -> Any:
     """Whether a line ends with the character U+2000 + `third` - 0x80."""
     return (

@@ -1,0 +1,60 @@
+"""Kernels are compiled once, kept, and loaded without Numba."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from dedup.engines import compiled
+from dedup.sketch import kernels
+
+COUNT = """
+import sys
+import numpy as np
+from dedup.text import kernels
+print(kernels.count_newlines.is_kept())
+print(kernels.count_newlines(np.frombuffer(b"a\\nb\\n", dtype=np.uint8)))
+print(kernels.count_newlines.is_kept(), "numba" in sys.modules)
+"""
+
+
+def count(folder):
+    done = subprocess.run(
+        [sys.executable, "-c", COUNT], capture_output=True, text=True, check=True,
+        env={**os.environ, "NUMBA_CACHE_DIR": str(folder), "NUMBA_DISABLE_JIT": "0"},
+    )  # fmt: skip
+    return done.stdout.split()
+
+
+def test_what_was_compiled_is_loaded_without_numba(tmp_path):
+    assert count(tmp_path) == ["False", "2", "True", "True"]
+    assert count(tmp_path) == ["True", "2", "True", "False"]
+
+
+def test_a_damaged_file_is_made_anew(tmp_path):
+    count(tmp_path)
+    (kept,) = tmp_path.iterdir()
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:-1])
+    assert count(tmp_path) == ["True", "2", "True", "True"]
+    assert count(tmp_path) == ["True", "2", "True", "False"]
+
+
+def test_arrays_of_another_kind_are_refused():
+    values = np.arange(8, dtype=np.uint64)
+    table, out = np.full(16, -1, dtype=np.int32), np.empty(8, dtype=np.int32)
+    kernels.first_equal(values, table, out)
+    for wrong in (values.astype(np.int64), values[::2], values.reshape(2, 4)):
+        with pytest.raises(TypeError, match=r"first_equal is void\(uint64\[\], .*; given "):
+            kernels.first_equal(wrong, table, out)
+
+
+def test_code_is_made_from_all_sources_it_may_hold():
+    from dedup.match import kernels as match_kernels  # noqa: PLC0415
+
+    modules = compiled._modules(match_kernels.shingle_sets.function)
+    assert modules == {"dedup.engines.compiled", "dedup.match.kernels", "dedup.sketch.kernels"}
