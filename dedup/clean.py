@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from dedup.config import Config
-from dedup.engines import processes
+from dedup.engines import compiled, processes
 from dedup.engines.memory import Memory
 from dedup.errors import ConfigError
 from dedup.formats import Inputs, Outputs, jsonl, open_inputs
@@ -28,7 +28,6 @@ from dedup.judge.judge import doubtful, judge_repeats, judge_residue, shared_par
 from dedup.judge.kept import suspicious
 from dedup.judge.overrides import Overrides, read
 from dedup.judge.verdicts import Verdicts
-from dedup.match import kernels
 from dedup.match.groups import Groups, group, without
 from dedup.match.order import keeping_order, rank_of
 from dedup.match.sentences import Sentences, needed, sentences
@@ -242,13 +241,14 @@ def _told(corpus: Corpus, stories: I64, known: Known | None) -> tuple[list[str],
 
 def warm_up() -> None:
     """Load the compiled kernels, or compile them, on a few words."""
+    compiled.compile_all()
     text = "كتب عمر رسالة طويلة إلى أهل القرية عن موسم الزيتون وسوق السبت"
     clean([{"text": f"{text}.\nموسم الزيتون\n{text} الجديد."}])
 
 
 def is_warm() -> bool:
     """Whether the kernels were compiled on this machine before, so that a start takes no time."""
-    return kernels.group.is_kept()  # the last that a run needs
+    return not compiled.missing()
 
 
 def _batches(

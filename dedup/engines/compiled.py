@@ -25,6 +25,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dedup.engines.processes import POSSIBLE, in_parts
+
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
 _SIGNATURE = re.compile(r"(\(.*?\)|\w+)\((.*)\)")
 _C: dict[str, Any] = {
@@ -36,6 +38,7 @@ _C: dict[str, Any] = {
 }
 _DIGEST = 32  # bytes
 _lock = threading.RLock()
+_made: list[Kernel] = []  # all kernels of the modules that were imported
 
 
 class Parameter(NamedTuple):
@@ -94,12 +97,16 @@ class Kernel:
                     kept = (folder / self._file).read_bytes()
                     if hashlib.sha256(kept[_DIGEST:]).digest() == kept[:_DIGEST]:
                         return _load(kept[_DIGEST:])
-            code = _compile(self)
-            for folder in _folders():
-                with suppress(OSError):
-                    _keep(folder / self._file, hashlib.sha256(code).digest() + code)
-                    break
-            return _load(code)
+            return _load(self.compile())
+
+    def compile(self) -> bytes:
+        """Compile it, and keep what comes of it."""
+        code = _compile(self)
+        for folder in _folders():
+            with suppress(OSError):
+                _keep(folder / self._file, hashlib.sha256(code).digest() + code)
+                break
+        return code
 
     def _caller(self, address: int) -> Callable[..., Any]:
         """A function that hands arrays to the compiled one, after a look at each."""
@@ -162,9 +169,28 @@ def kernel(signature: str) -> Callable[[Callable[..., Any]], Kernel]:
 
     def made(function: Callable[..., Any]) -> Kernel:
         assert isinstance(function, FunctionType)
-        return Kernel(function, signature)
+        _made.append(Kernel(function, signature))
+        return _made[-1]
 
     return made
+
+
+def missing() -> list[Kernel]:
+    """Kernels of the modules that were imported, but never compiled on this machine."""
+    return [kernel for kernel in _made if not kernel.is_kept()]
+
+
+def compile_all() -> None:
+    """Compile those that are missing, on all cores, where they can be kept."""
+    left = sorted(missing(), key=lambda kernel: len(kernel.function.__code__.co_code))
+    parts = min(len(left), os.cpu_count() or 1)
+    if parts > 1 and POSSIBLE and can_keep():
+
+        def work(part: int) -> None:
+            for kernel in left[part::parts]:
+                kernel.compile()
+
+        in_parts(work, parts)
 
 
 def can_keep() -> bool:
