@@ -239,16 +239,18 @@ def _told(corpus: Corpus, stories: I64, known: Known | None) -> tuple[list[str],
     return names, sizes
 
 
-def warm_up() -> None:
-    """Load the compiled kernels, or compile them, on a few words."""
-    compiled.compile_all()
-    text = "كتب عمر رسالة طويلة إلى أهل القرية عن موسم الزيتون وسوق السبت"
-    clean([{"text": f"{text}.\nموسم الزيتون\n{text} الجديد."}])
-
-
 def is_warm() -> bool:
     """Whether the kernels were compiled on this machine before, so that a start takes no time."""
     return not compiled.missing()
+
+
+def warm_up() -> None:
+    """Compile the kernels that were not, so that no stage waits for them."""
+    if is_warm():
+        return
+    compiled.compile_all()
+    text = "كتب عمر رسالة طويلة إلى أهل القرية عن موسم الزيتون وسوق السبت"
+    clean([{"text": f"{text}.\nموسم الزيتون\n{text} الجديد."}])
 
 
 def _batches(

@@ -71,8 +71,8 @@ def band_hashes(signature: Any, rows: Any, at: Any, out: Any) -> None:
         at: the column of the first signature.
         out: uint32[bands, n >= at + m] out, bands * rows <= p.
     """
-    for band in range(out.shape[0]):
-        for i in range(signature.shape[0]):
+    for i in range(signature.shape[0]):
+        for band in range(out.shape[0]):
             h = _STEP
             for j in range(band * rows, (band + 1) * rows):
                 h = (h ^ np.uint64(signature[i, j])) * _MIX1
