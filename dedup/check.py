@@ -73,7 +73,7 @@ def check(
     """
     with tempfile.TemporaryDirectory() as folder:
         removed = Path(folder) / "check.removed.jsonl"
-        result = clean(sources, removed=removed, config=config, progress=progress)
+        result = clean(sources, removed=removed, discard=True, config=config, progress=progress)
         with removed.open("rb") as lines:
             rows = map(orjson.loads, lines)
             findings = list(islice((row for row in rows if row["kind"] != "blank"), most))

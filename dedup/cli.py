@@ -268,7 +268,7 @@ def _clean(arguments: argparse.Namespace) -> int:
             None if arguments.dry_run else arguments.out,
             **files,
             index=arguments.index,
-            discard=arguments.dry_run,
+            discard=arguments.dry_run or not arguments.out,
             config=config,
             progress=bar.tell,
         )

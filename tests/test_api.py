@@ -205,3 +205,19 @@ def test_a_group_shows_itself():
     assert shown.count("stays") == 1
     assert shown.count("goes") == 19
     assert "<b>" not in shown
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_result_holds_its_rows_whatever_else_is_written(tmp_path, workers):
+    plain = dedup.clean(ROWS)
+    also = dedup.clean(
+        ROWS, removed=tmp_path / "removed.jsonl", report=tmp_path / "r.html",
+        spans=tmp_path / "spans.jsonl", workers=workers,
+    )  # fmt: skip
+    assert list(also) == list(plain)
+    assert list(also.removals) == list(plain.removals) != []
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "r.html", "removed.jsonl", "spans.jsonl",
+    ]  # fmt: skip
+    nothing = dedup.clean(ROWS, report=tmp_path / "r.html", discard=True)
+    assert (list(nothing), nothing.counts.kinds) == ([], plain.counts.kinds)
