@@ -12,7 +12,8 @@ from browser import chromium, opened
 
 import dedup
 from dedup.cli import main
-from dedup.report.page import shown
+from dedup.report import page as page_module
+from dedup.report.page import marked, shown
 
 ROOT = Path(__file__).resolve().parents[1]
 HOSTILE = (
@@ -340,3 +341,86 @@ def test_decisions_hold_against_an_index(tmp_path):
         )
         assert kept["text"] == prose(1)
     assert len(dedup.clean({**row, "id": "b"}, index=tmp_path / "news.db", keep="first")) == 0
+
+
+def numbered() -> list[dict]:
+    """Near-duplicates: two whose numbers differ, one beside other words, and two others."""
+    text, other, third = prose(1), prose(2), prose(3)
+    pairs = (
+        (text, 9, "٣٤", "35"),
+        (other, 12, "12.5", "1250"),
+        (third, 3, "زيتون", "زعتر"),
+        (prose(4), 7, "عام", "2011"),
+    )
+    rows = []
+    for k, (said, place, one, changed) in enumerate(pairs):
+        for name, word in (("a", one), ("b", changed)):
+            words = said.split()
+            words[place] = word
+            if (k, name) == (1, "b"):
+                words[place + 1] = "ثم"
+            rows.append({"id": f"{name}{k}", "source": "س", "text": " ".join(words)})
+    return rows
+
+
+def test_numbers_that_differ_have_a_place_of_their_own(browser, tmp_path):
+    result = dedup.clean(numbered(), report=tmp_path / "report.html")
+    assert len(list(result.removals)) == 4
+    with opened(browser, tmp_path / "report.html") as watched:
+        shown = watched.page.locator("#numbers .item").all()
+        assert [one.get_attribute("data-id") for one in shown] == ['"b0"', '"b1"']
+        assert shown[0].locator("del, ins").all_inner_texts() == ["٣٤", "35"]
+
+
+def test_what_is_at_the_threshold_stands_right_of_it(browser, tmp_path):
+    one = " ".join(f"كلمة{k}" for k in range(19))  # 17 shingles of three words each, 14 shared
+    other = " ".join([*one.split()[:16], "وأيضا", "ثم", "بعد"])
+    rows = [{"id": "a", "text": one}, {"id": "b", "text": other}]
+    (gone,) = dedup.clean(rows, report=tmp_path / "report.html").removals
+    assert gone["similarity"] == 0.7
+    with opened(browser, tmp_path / "report.html") as watched:
+        bar = watched.page.locator("figure rect.duplicate").bounding_box()
+        line = watched.page.locator("path.threshold").bounding_box()
+        assert bar["x"] >= line["x"]
+        assert watched.page.locator("figure g title").text_content() == "0.70–0.72: 1"
+
+
+def test_the_page_tells_settings_that_are_not_the_default(tmp_path):
+    page = tmp_path / "report.html"
+    dedup.clean([{"text": "سطر"}], report=page, threshold=0.9, marker=["footer=<b>"], workers=2)
+    assert "with --threshold 0.9 --marker footer=&lt;b&gt;</p>" in page.read_text("utf-8")
+
+
+def test_a_page_that_would_be_large_shows_less(monkeypatch, tmp_path, browser):
+    whole, less = tmp_path / "whole.html", tmp_path / "less.html"
+    dedup.clean(hostile_rows(), report=whole)
+    monkeypatch.setattr(page_module, "MOST", whole.stat().st_size // 2)
+    dedup.clean(hostile_rows(), report=less)
+    assert less.stat().st_size <= whole.stat().st_size // 2
+    with opened(browser, less) as watched:
+        for part in ("lines", "near", "stories"):
+            assert watched.page.locator(f"#{part} .item").count() > 0
+    monkeypatch.setattr(page_module, "MOST", 0)
+    dedup.clean(hostile_rows(), report=less)
+    assert less.read_bytes().count(b'class="item"') == 0
+
+
+def test_decisions_are_not_lost_by_leaving(browser, seeds, tmp_path):
+    with opened(browser, seeds) as watched:
+        page = watched.page
+        page.locator("#lines .item button").first.click()
+        page.evaluate("location.reload()")
+        page.wait_for_timeout(300)
+        assert [one.split(":")[0] for one in watched.noise] == ["dialog"]
+        assert page.locator("#decisions output").inner_text() == "1 decision"
+        with page.expect_download() as download:
+            page.click("#download")
+        download.value.save_as(tmp_path / "overrides.jsonl")
+        page.reload()
+        assert len(watched.noise) == 1
+        assert page.locator("#decisions").is_hidden()
+
+
+def test_only_words_are_marked():
+    assert marked(" كلمة <b>\n", "ins") == " <ins>كلمة &lt;b&gt;</ins>\n"
+    assert marked(" \u2028 ", "del") == ' <span class="unseen">U+2028</span> '

@@ -34,6 +34,8 @@
   filter.addEventListener("submit", (event) => { event.preventDefault(); apply(); });
 
   const decisions = new Map();
+  let saved = true;
+  addEventListener("beforeunload", (event) => { if (!saved) event.preventDefault(); });
   const bar = document.getElementById("decisions");
   const decision = (button, item) => {
     const { key, id, start } = item.dataset;
@@ -48,6 +50,7 @@
     const { key, id, start } = item.dataset;
     const name = JSON.stringify([button.dataset.do, key, id, start]);
     if (!decisions.delete(name)) decisions.set(name, decision(button, item));
+    saved = decisions.size === 0;
     for (const other of document.querySelectorAll(`button[data-do="${button.dataset.do}"]`)) {
       const same = other.closest(".item").dataset;
       if (JSON.stringify([other.dataset.do, same.key, same.id, same.start]) === name)
@@ -63,6 +66,7 @@
     link.href = URL.createObjectURL(new Blob([lines], { type: "application/jsonl" }));
     link.download = "overrides.jsonl";
     link.click();
+    saved = true;
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   });
 })();
