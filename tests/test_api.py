@@ -201,10 +201,21 @@ def test_a_group_shows_itself():
     rows = [{**row, "id": f"<b>{row['id']}"} for row in ROWS]
     group = max(dedup.clean(rows).groups, key=len)
     shown = group._repr_html_()
-    assert "&lt;b&gt;0</td>" in shown
+    assert "&lt;b&gt;0</bdi></td>" in shown
     assert shown.count("stays") == 1
-    assert shown.count("goes") == 19
+    assert shown.count("<td>goes: duplicate</td>") == 19
+    assert shown.count("وقال رئيس البلدية إن السوق يضم ستين محلا") == 19
     assert "<b>" not in shown
+    kept = max(dedup.clean(rows, keep="mark").groups, key=len)._repr_html_()
+    assert (kept.count("stays"), kept.count("goes")) == (20, 0)
+
+
+def test_a_group_tells_what_an_earlier_run_saw(tmp_path):
+    for n in (1, 2):
+        result = dedup.clean({**ROWS[0], "id": f"r{n}"}, index=tmp_path / "news.db")
+    shown = next(iter(result.groups))._repr_html_()
+    assert "<td>of run 1</td>" in shown
+    assert "<td>goes: duplicate</td>" in shown
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -110,6 +110,8 @@ def findings(counts: Counts, shown: list[dict[str, Any]]) -> str:
     if total > len(shown):
         lines.append(f"and {total - len(shown):,} more")
     found = f"{_n(total, 'span')} to clean in {_n(counts.cleaned + counts.dropped, 'record')}"
+    if counts.rejected:
+        lines.append(f"{_n(counts.rejected, 'line')} could not be read; try --on-error fail")
     return "\n".join([*lines, found if total else "nothing to clean"])
 
 
