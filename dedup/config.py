@@ -123,7 +123,8 @@ class Config:
     )
     extend: float = _setting(
         0.2,
-        "lowest similarity at which a reworded block joins the passage of its matched neighbours",
+        "lowest similarity at which a reworded block joins the passage of its matched neighbours; "
+        "a quarter of it where it is all that stands between them",
         low=0.0,
         high=1.0,
         metavar="J",

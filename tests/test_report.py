@@ -14,6 +14,7 @@ import dedup
 from dedup.cli import main
 from dedup.report import page as page_module
 from dedup.report.page import marked, shown
+from dedup.report.sights import beside, short
 
 ROOT = Path(__file__).resolve().parents[1]
 HOSTILE = (
@@ -421,6 +422,20 @@ def test_decisions_are_not_lost_by_leaving(browser, seeds, tmp_path):
         page.reload()
         assert len(watched.noise) == 1
         assert page.locator("#decisions").is_hidden()
+
+
+def test_long_texts_are_not_told_to_differ_where_they_are_cut():
+    words = [f"كلمة{k}" for k in range(100)]
+    one, other = " ".join(words), " ".join([*words[:3], "زائدة", *words[3:]])
+    runs = beside(one, other, 200)
+    assert [run for run in runs if not run.shared] == [("", " زائدة")]
+    assert runs[-1] == (" …", " …")
+    assert other.startswith("".join(run.other for run in runs[:-1]))
+    assert beside("", other, 200)[0].other == other[:200].rpartition(" ")[0]
+    assert beside(one, other, 2000)[-1].one == one[one.index(" كلمة3") :]
+    assert short("كلمة طويلة", 6) == short("كلمة طويلة", 5) == "كلمة …"
+    assert short(f"{' ' * 9}كلمة", 5) == short(f"{' ' * 9}كلمة", 9) == " …"
+    assert short("طويلة", 3) == "طوي …"
 
 
 def test_only_words_are_marked():

@@ -377,12 +377,12 @@ class _Shown:
 
     def story(self, leader: int, records: list[int]) -> Story:
         judged, head = self._judged, records[0]
-        text = short(self._texts[head], LONGEST)
+        text = self._texts[head]
         versions = [
             Version(
                 judged.corpus.ids[r],
                 self._source(r),
-                word_diff(text, short(self._texts[r], LONGEST)),
+                beside(text, self._texts[r], LONGEST),
             )
             for r in records[1:]
         ]
@@ -400,9 +400,8 @@ class _Shown:
         matched = int(self._judged.corpus.blocks.record[other]) if other >= 0 else -1
         matched = matched if matched >= 0 else self._number[there.id]
         text = self._texts.get(matched, "")
-        stays = short(text[there.start : there.end], LONGER)
-        gone = short(self._texts[record][here.start : here.end], LONGER)
-        runs = word_diff(stays, gone)
+        gone = self._texts[record][here.start : here.end]
+        runs = beside(text[there.start : there.end], gone, LONGER)
         return Pair(similarity, self._source(record), rule.kind, rule.name, here, there, runs, why)
 
     def _span(self, block: int, part: Part | None) -> tuple[int, int]:
@@ -428,4 +427,25 @@ class _Shown:
 
 def short(text: str, most: int) -> str:
     """The beginning of a long text, with a sign that it goes on."""
-    return text if len(text) <= most else text[:most] + CUT
+    return text if len(text) <= most else _begin(text, most) + CUT
+
+
+def beside(one: str, other: str, most: int) -> list[Run]:
+    """What two texts share, of long ones only as far as both are known to go."""
+    runs = word_diff(_begin(one, most), _begin(other, most))
+    if max(len(one), len(other)) > most:
+        if any(run.shared for run in runs):
+            while not runs[-1].shared:
+                runs.pop()
+        runs.append(Run(CUT, CUT))
+    return runs
+
+
+def _begin(text: str, most: int) -> str:
+    """So many characters at most, and no half word, unless it is all there is."""
+    begin = text[:most]
+    if len(text) <= most:
+        return begin
+    if not (text[most].isspace() or begin[-1].isspace()):
+        begin = begin[: -len(begin.split()[-1])] or begin
+    return begin.rstrip()
