@@ -83,8 +83,10 @@ def test_settings_are_those_of_clean(tmp_path, capsys):
     assert main(["check", path, "-q", "--text-field", "body2"]) == 0
     assert main(["check", path, "-q", "--threshold", "7"]) == 2
     assert main(["check", path, "-q", "--on-error", "fail"]) == 2
+    assert main(["check", path, "-q", "--show", "-1"]) == 2
     err = capsys.readouterr().err.splitlines()
     assert err == [
         "dedup: --threshold: 7.0 is not between 0.3 and 1.0; try 0.7",
         f"dedup: {path}:1: field 'text' is missing; try --text-field body2",
+        "dedup: --show: -1 is no number of findings; try 20",
     ]

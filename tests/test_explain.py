@@ -93,7 +93,7 @@ def test_words_find_their_paragraph_in_any_spelling(out):
 def test_a_record_without_an_id_is_known_by_its_line(tmp_path):
     (tmp_path / "in.jsonl").write_text('{"text":"سطر واحد"}\n', encoding="utf-8")
     dedup.clean(tmp_path / "in.jsonl", tmp_path / "out.jsonl")
-    assert "text     1 paragraphs, 1 kept" in explain(tmp_path / "out.jsonl", "in.jsonl:1")
+    assert "text     1 paragraph, 1 kept" in explain(tmp_path / "out.jsonl", "in.jsonl:1")
 
 
 def test_dropped_records_stand_beside_the_removals_where_the_rest_was_printed(

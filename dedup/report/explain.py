@@ -18,6 +18,7 @@ from dedup.formats.outputs import sibling
 from dedup.records import U32, Strings
 from dedup.report.diff import word_diff
 from dedup.report.plain import in_words
+from dedup.report.summary import many
 from dedup.restore import Finished, finished
 from dedup.text import lexicon
 from dedup.text.arabic import fold
@@ -71,7 +72,9 @@ def explain(
             raise InputError(f"--block: {block} is not between 1 and {max(paragraphs)}")
     told = [_told(record, matches, why, block) for record in records[:SHOWN]]
     if len(records) > SHOWN:
-        told.append(f"and {len(records) - SHOWN:,} more records; name one by its ID to see it")
+        told.append(
+            f"and {many(len(records) - SHOWN, 'more record')}; name one by its ID to see it"
+        )
     return "\n\n".join(told) + "\n"
 
 
@@ -183,7 +186,7 @@ def _fate(record: Finished, paragraphs: int) -> str:
     place = " (nothing left: in the dropped records)" if "position" in record.struct else ""
     if "spans" in record.struct:
         place = " (annotated: nothing was taken out)"
-    return f"text     {paragraphs} paragraphs, {kept} kept{place}"
+    return f"text     {many(paragraphs, 'paragraph')}, {kept} kept{place}"
 
 
 def _reason(removal: dict[str, Any], matches: dict[str, str], whole: bool) -> Iterator[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dedup.report.summary import many
+
 RECORDS = 10
 COLUMNS = 6
 
@@ -15,19 +17,21 @@ def overlap(found: Mapping[str, Any]) -> str:
     Args:
         found: `Overlap.as_json()`.
     """
-    unit = "sentences" if found["level"] == "sentence" else "paragraphs"
+    one = "sentence" if found["level"] == "sentence" else "paragraph"
+    unit = f"{one}s"
     looked, hit = found["looked_for"], found["found"]
     lines = [
-        f"compared {found['records']['a']:,} records of A with {found['records']['b']:,} of B",
+        f"compared {many(found['records']['a'], 'record')} of A with "
+        f"{found['records']['b']:,} of B",
         f"found    {hit:,} of the {looked:,} {unit} of A stand in B, "
         f"{100 * hit / max(1, looked):.1f} %",
         f"records  {found['records_whole']:,} of A wholly in B, "
         f"{found['records_touched'] - found['records_whole']:,} partly",
     ]
     if found["rejected"]:
-        lines.append(f"rejected {found['rejected']:,} lines that are no records")
+        lines.append(f"rejected {many(found['rejected'], 'line')}, no records")
     if found["capped"]:
-        lines.append(f"capped   {found['capped']:,} {unit} by --max-candidates")
+        lines.append(f"capped   {many(found['capped'], one)} by --max-candidates")
     if found["matrix"]:
         lines += ["", *_matrix(found["matrix"], unit), "", *_records(found["overlap"])]
     return "\n".join(lines) + "\n"
