@@ -319,8 +319,8 @@ def _say_more(arguments: argparse.Namespace, result: Result) -> None:
         print("note     removals were not kept; name a file with --removed PATH", file=sys.stderr)
     if arguments.verbose:
         for place in list(result.groups)[:20]:
-            print(f"group    {len(place)} x {place[0].id} [{place[0].start}:{place[0].end}]",
-                  file=sys.stderr)  # fmt: skip
+            id_, start, end, _ = place[0]
+            print(f"group    {len(place)} x {one_line(id_)} [{start}:{end}]", file=sys.stderr)
 
 
 def _restore(arguments: argparse.Namespace) -> int:

@@ -256,6 +256,11 @@ def _check(setting: Field[Any], value: Any) -> None:
         raise ConfigError(
             f"{flag}: {value!r} is not a {type(default).__name__}; the default is {default!r}"
         )
+    if setting.name.endswith("_field") and re.search(r"""[\\"\x00-\x1f]""", value):
+        raise ConfigError(
+            f"{flag}: {value!r} has a quote, a backslash or a control character in it; "
+            "rename the field in the input"
+        )
     if meta["choices"] and value not in meta["choices"]:
         raise ConfigError(f"{flag}: {value!r} is not one of {', '.join(meta['choices'])}")
     low, high = meta["low"], meta["high"]

@@ -172,6 +172,20 @@ def test_the_policy_would_stop_what_came_through(browser, hostile):
         assert len([line for line in watched.noise if "Content Security Policy" in line]) >= 4
 
 
+def test_a_notebook_runs_nothing_of_the_data(browser, tmp_path):
+    result = dedup.clean(hostile_rows())
+    tables = [result._repr_html_(), *(group._repr_html_() for group in result.groups)]
+    page = tmp_path / "notebook.html"
+    page.write_text(f"<!doctype html><meta charset=utf-8>{''.join(tables)}", encoding="utf-8")
+    with opened(browser, page) as watched:  # a page without a policy, as notebooks are
+        poke(watched.page)
+        watched.page.wait_for_timeout(300)
+        assert watched.page.evaluate("window.hit") is None
+        assert (watched.noise, watched.requests) == ([], [page.as_uri()])
+        assert watched.page.locator("table").count() == len(tables) > 10
+        assert watched.page.locator("img, script, iframe, svg, form, h1, details").count() == 0
+
+
 def test_search_and_filters(browser, seeds):
     with opened(browser, seeds) as watched:
         page = watched.page

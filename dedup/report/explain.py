@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dedup.config import Config
-from dedup.errors import InputError
+from dedup.errors import InputError, one_line
 from dedup.formats.outputs import sibling
 from dedup.records import U32, Strings
 from dedup.report.diff import word_diff
@@ -157,7 +157,7 @@ def _here(removal: dict[str, Any]) -> dict[str, Any] | None:
 def _told(record: Finished, matches: dict[str, str], why: str | None, only: int | None) -> str:
     text, struct = record.text, record.struct
     places = _paragraphs(record)
-    lines = [f"record   {record.name}", _story(struct), _fate(record, len(places))]
+    lines = [f"record   {one_line(record.name)}", _story(struct), _fate(record, len(places))]
     went = "marked" if "spans" in struct else "gone"
     key = fold(why or "")
     for number, (start, end) in enumerate(places, 1):
@@ -177,8 +177,8 @@ def _story(struct: dict[str, Any]) -> str:
     size, leader = struct["story_size"], struct["duplicate_of"]
     if size == 1:
         return "story    told once"
-    role = f"a retelling of {leader}" if leader else "this version leads it"
-    return f"story    {struct['story']}, told {size:,} times; {role}"
+    role = f"a retelling of {one_line(leader)}" if leader else "this version leads it"
+    return f"story    {one_line(struct['story'])}, told {size:,} times; {role}"
 
 
 def _fate(record: Finished, paragraphs: int) -> str:
@@ -191,7 +191,7 @@ def _fate(record: Finished, paragraphs: int) -> str:
 
 def _reason(removal: dict[str, Any], matches: dict[str, str], whole: bool) -> Iterator[str]:
     evidence, match = removal["evidence"], removal["match"]
-    yield f"    {removal['kind']} ({evidence['rule']}): {in_words(evidence)}"
+    yield f"    {removal['kind']} ({evidence['rule']}): {one_line(in_words(evidence))}"
     if not whole:
         yield "    of this paragraph only:"
         yield from _quoted(removal["text"].strip("\n"))
@@ -199,7 +199,7 @@ def _reason(removal: dict[str, Any], matches: dict[str, str], whole: bool) -> It
         return
     alike = f"; {removal['similarity']:.0%} alike" if removal["similarity"] is not None else ""
     run = f" of run {match['run']} of the index" if "run" in match else ""
-    place = f"record {match['id']}{run}, characters {match['start']}-{match['end']}"
+    place = f"record {one_line(match['id'])}{run}, characters {match['start']}-{match['end']}"
     yield f"    said in {place}{alike}"
     if _here(removal) and match["id"] in matches:
         there = matches[match["id"]][match["start"] : match["end"]]
@@ -217,10 +217,4 @@ def _marked(text: str, other: str) -> str:
 
 
 def _quoted(text: str) -> list[str]:
-    return [f"    | {_visible(line)}" for line in text.split("\n")]
-
-
-def _visible(text: str) -> str:
-    """Control characters of scraped text are shown, not obeyed by the terminal."""
-    return "".join(c if c.isprintable() or c in " \u00a0\u200c\u200d" else ascii(c)[1:-1]
-                   for c in text)  # fmt: skip
+    return [f"    | {one_line(line)}" for line in text.split("\n")]

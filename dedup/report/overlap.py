@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dedup.errors import one_line
 from dedup.report.summary import many
 
 RECORDS = 10
@@ -46,14 +47,14 @@ def _matrix(matrix: Mapping[str, Mapping[str, int]], unit: str) -> list[str]:
     shown = columns[:COLUMNS]
     heads = [f"({k})" for k in range(1, len(shown) + 1)]
     lines = [f"{unit} of A (rows) that stand in B (columns)"]
-    lines += [f"  {head} {name}" for head, name in zip(heads, shown, strict=True)]
+    lines += [f"  {head} {one_line(name)}" for head, name in zip(heads, shown, strict=True)]
     if len(columns) > COLUMNS:
         lines.append(f"  and {len(columns) - COLUMNS:,} outlets more (--json has them)")
     lines.append("  " + "".join(f"{head:>9}" for head in [*heads, "all"]))
     for source in sorted(matrix, key=lambda name: (-sum(matrix[name].values()), name)):
         cells = [matrix[source].get(name, 0) for name in shown]
         numbers = "".join(f"{n or '.':>9}" for n in [*cells, sum(matrix[source].values())])
-        lines.append(f"  {numbers}  {source}")
+        lines.append(f"  {numbers}  {one_line(source)}")
     return lines
 
 
@@ -64,7 +65,8 @@ def _records(rows: list[dict[str, Any]]) -> list[str]:
     for row in ranked[:RECORDS]:
         places = [match["match"]["id"] for match in row["matches"]]
         where = max(dict.fromkeys(places), key=places.count)
-        lines.append(f"  {row['found']:>4} of {row['looked_for']:<4} {row['id']}  in {where}")
+        found = f"{row['found']:>4} of {row['looked_for']:<4}"
+        lines.append(f"  {found} {one_line(row['id'])}  in {one_line(where)}")
     if len(rows) > RECORDS:
         lines.append(f"  and {len(rows) - RECORDS:,} more (--json has them)")
     return lines

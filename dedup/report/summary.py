@@ -69,8 +69,9 @@ def summary(
             lines.append(f"         not met: line {shown} of the file is about what is not there")
     for name, share in counts.doubtful.items():
         lines.append(
-            f"doubtful {name}: {100 * share:.0f} % of its characters went as page residue; look at "
-            "its removals, leave a kind with --keep-kind or stop with --max-removed"
+            f"doubtful {one_line(name)}: {100 * share:.0f} % of its characters went as page "
+            "residue; look at its removals, leave a kind with --keep-kind or stop with "
+            "--max-removed"
         )
     if counts.rejected:
         lines.append(f"rejected {many(counts.rejected, 'line')}, set aside")
@@ -90,7 +91,7 @@ def summary(
         again, example = counts.same_ids
         lines.append(
             f"ids      {many(again, 'record')} with the id of an earlier one, such as "
-            f"{one_line(example)!r}; removals name them by place too (line)"
+            f"{example!r}; removals name them by place too (line)"
         )
     if counts.capped:
         lines.append(f"capped   {many(counts.capped, 'block')} by --max-candidates")
@@ -105,7 +106,8 @@ def findings(counts: Counts, shown: list[dict[str, Any]]) -> str:
         text = " ".join(row["text"].split())
         cut = text if len(text) <= WIDTH else f"{text[:WIDTH]}…"
         rule = row["evidence"]["rule"]
-        lines.append(f"{row['id']}: {row['start']}-{row['end']}: {row['kind']} ({rule}): {cut}")
+        place = f"{one_line(row['id'])}: {row['start']}-{row['end']}"
+        lines.append(f"{place}: {row['kind']} ({rule}): {one_line(cut)}")
     total = sum(counts.kinds.values())
     if total > len(shown):
         lines.append(f"and {total - len(shown):,} more")
@@ -130,7 +132,7 @@ def _sources(counts: Counts) -> list[str]:
     lines = [f"sources  {'blocks':>9} {'removed':>9}"]
     for name, (blocks, removed) in ranked[:SOURCES]:
         share = 100 * removed / max(1, blocks)
-        lines.append(f"         {blocks:>9,} {removed:>9,} {share:5.1f} %  {name}")
+        lines.append(f"         {blocks:>9,} {removed:>9,} {share:5.1f} %  {one_line(name)}")
     if len(ranked) > SOURCES:
         lines.append(f"         and {len(ranked) - SOURCES:,} more")
     return lines
