@@ -212,6 +212,21 @@ def test_search_and_filters(browser, seeds):
         assert (watched.noise, len(watched.requests)) == ([], 1)
 
 
+@pytest.mark.parametrize("which", ["equal", "apart"])
+def test_the_search_folds_as_the_program_does(browser, which, tmp_path):
+    script = (ROOT / "dedup" / "report" / "assets" / "report.js").read_text(encoding="utf-8")
+    (fold_,) = re.findall(r"  const entities = .*?\.trim\(\);\n", script, re.DOTALL)
+    path = ROOT / "tests" / "cases" / f"fold_{which}.jsonl"
+    cases = [json.loads(line)["texts"] for line in path.read_text(encoding="utf-8").splitlines()]
+    (tmp_path / "empty.html").write_text("<!doctype html>")
+    with opened(browser, tmp_path / "empty.html") as watched:
+        folded = watched.page.evaluate(
+            f"cases => {{ {fold_}; return cases.map(texts => texts.map(fold)) }}", cases
+        )
+    for texts, keys in zip(cases, folded, strict=True):
+        assert len(set(keys)) == (1 if which == "equal" else len(texts)), texts
+
+
 def test_decisions_are_downloaded_and_obeyed(browser, seeds, tmp_path):
     with opened(browser, seeds) as watched:
         page = watched.page

@@ -62,7 +62,7 @@ def _render(counts: Counts, sights: Sights, config: Config) -> bytes:
         config=config,
         kinds=KINDS,
         sources=_sources(counts, sights),
-        names=sorted(counts.sources),
+        names=sights.shown_sources(),
         bins=BINS,
         settings=_settings(config),
         style=Markup(style),

@@ -135,6 +135,11 @@ class Sights(NamedTuple):
     similarities: list[int]
     passages: list[int]
 
+    def shown_sources(self) -> list[str]:
+        """The outlets of all that is shown."""
+        shown = (self.lines, self.numbers, self.pairs, self.reworded, self.stories, self.doubts)
+        return sorted({one.source for rows in shown for one in rows})
+
     def fewer(self) -> Sights:
         """Half of what may be left out."""
         lists = ("lines", "numbers", "pairs", "reworded", "stories", "doubts")
