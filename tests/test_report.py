@@ -420,7 +420,11 @@ def test_what_is_at_the_threshold_stands_right_of_it(browser, tmp_path):
 def test_the_page_tells_settings_that_are_not_the_default(tmp_path):
     page = tmp_path / "report.html"
     dedup.clean([{"text": "سطر"}], report=page, threshold=0.9, marker=["footer=<b>"], workers=2)
-    assert "with --threshold 0.9 --marker footer=&lt;b&gt;</p>" in page.read_text("utf-8")
+    told = page.read_text("utf-8")
+    assert "with --threshold 0.9 --marker footer=&lt;b&gt;</p>" in told
+    assert "<h1>What went, and why</h1>" in told
+    dedup.clean([{"text": "سطر"}], report=page, mode="annotate")
+    assert "<h1>What would go, and why</h1>" in page.read_text("utf-8")
 
 
 def test_a_page_that_would_be_large_shows_less(monkeypatch, tmp_path, browser):

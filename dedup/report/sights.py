@@ -354,7 +354,7 @@ class _Shown:
         assert found is not None
         (told,) = explained(corpus, evidence, verdicts, found, block, block + 1)
         numbers = told.evidence
-        why = f"in {numbers['stories']} distinct stories of the {numbers['of']} records"
+        why = f"in {numbers['stories']:,} distinct stories of the {numbers['of']:,} records"
         for name, words in (("headline_of", "the headline"), ("lead_of", "the opening")):
             if numbers[name] is not None:
                 why += f"; {words} of record {numbers[name]}"
