@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 demo: .venv/ready  ## clean the sample dumps in seeds/ and show what happened
 	@mkdir -p out
-	$(BIN)/dedup clean seeds -o out/demo.jsonl
+	$(BIN)/dedup clean seeds/outlets.jsonl seeds/wadi-dump.txt -o out/demo.jsonl --report out/demo.html
 	@echo; echo "the first removals (out/demo.removed.jsonl):"
 	@head -n 5 out/demo.removed.jsonl | cut -c 1-240
 

@@ -13,6 +13,7 @@ import orjson
 
 from dedup.clean import Progress, Source, clean
 from dedup.config import Config
+from dedup.errors import InputError
 from dedup.records import Counts
 
 
@@ -71,9 +72,11 @@ def check(
     Raises:
         DedupError: an input or setting cannot be used.
     """
+    if most < 0:
+        raise InputError(f"--show: {most} is no number of findings; try 20")
     with tempfile.TemporaryDirectory() as folder:
         removed = Path(folder) / "check.removed.jsonl"
-        result = clean(sources, removed=removed, config=config, progress=progress)
+        result = clean(sources, removed=removed, discard=True, config=config, progress=progress)
         with removed.open("rb") as lines:
             rows = map(orjson.loads, lines)
             findings = list(islice((row for row in rows if row["kind"] != "blank"), most))

@@ -80,7 +80,8 @@ def clean(
         spans: where every record goes with its removals as spans, as Prodigy reads them.
         attributes: a folder where removals go as Dolma attributes, a file for each input.
         index: a file that remembers what earlier runs saw, and what this one sees.
-        discard: keep nothing but the counts and groups (a dry run).
+        discard: hold no rows in memory, only counts and groups; where no file is named, an index
+            forgets the run, too (a dry run).
         config: all settings; or give single ones by name: `clean(p, threshold=0.8)`.
         progress: called now and then.
 
@@ -109,7 +110,7 @@ def clean(
         with outputs, Memory(config.memory_limit()) as memory:
             sink = Sink(outputs, discard, beside)
             result = run(inputs, sink, config, memory, progress, seen)
-        if seen is not None and not discard:
+        if seen is not None and (outputs.writes or not discard):
             seen.commit()
     return result
 
@@ -297,7 +298,7 @@ def _tell(progress: Progress | None, stage: str, total: int) -> Callable[[int], 
 
 
 class Sink:
-    """Where lines go: to the files, into memory when there are none, or nowhere."""
+    """Where lines go: to the files, into memory when none takes the records, or nowhere."""
 
     def __init__(
         self,
@@ -310,12 +311,12 @@ class Sink:
         self._outputs = outputs
         self.paths = outputs.paths
         self.lines: dict[str, list[bytes]] = {}  # some at a time
-        self._keep = not discard and not outputs.writes
-        self.writes = not discard and outputs.writes
+        self._keep = not discard and not outputs.takes("clean")
+        self.writes = outputs.writes and not self._keep  # in pieces of any size
 
     def put(self, name: str, lines: bytes) -> None:
         """Take lines of "clean", "removed", "dropped", "rejected", "kept" or "stats"."""
-        if self.writes and lines:
+        if lines and self._outputs.takes(name):
             self._outputs.write(name, lines)
-        elif self._keep and lines:
+        elif lines and self._keep:
             self.lines.setdefault(name, []).append(lines)

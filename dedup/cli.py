@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dedup import __version__, cli_index
 from dedup.config import Config, flag_of
-from dedup.errors import DedupError, one_line
+from dedup.errors import DedupError, InputError, one_line
 
 if TYPE_CHECKING:
     from dedup.result import Result
@@ -241,8 +241,6 @@ def _config(arguments: argparse.Namespace) -> Config:
 
 
 def _clean(arguments: argparse.Namespace) -> int:
-    from dedup.errors import InputError  # noqa: PLC0415
-
     alone = arguments.report or arguments.spans or arguments.attributes
     if not (arguments.out or arguments.dry_run or alone):
         raise InputError("say where to write: -o OUT.jsonl (or look first with --dry-run)")
@@ -267,7 +265,7 @@ def _clean(arguments: argparse.Namespace) -> int:
             None if arguments.dry_run else arguments.out,
             **files,
             index=arguments.index,
-            discard=arguments.dry_run,
+            discard=arguments.dry_run or not arguments.out,
             config=config,
             progress=bar.tell,
         )
@@ -279,8 +277,6 @@ def _clean(arguments: argparse.Namespace) -> int:
 
 
 def _stream(arguments: argparse.Namespace, config: Config) -> int:
-    from dedup.errors import InputError  # noqa: PLC0415
-
     if arguments.inputs != ["-"] or arguments.out != "-" or arguments.dry_run:
         raise InputError("--stream cleans standard input to standard output: dedup clean - -o -")
     if any(getattr(arguments, name) for name in FILES if name != "removed"):
@@ -306,8 +302,8 @@ def _say_more(arguments: argparse.Namespace, result: Result) -> None:
         print("note     removals were not kept; name a file with --removed PATH", file=sys.stderr)
     if arguments.verbose:
         for place in list(result.groups)[:20]:
-            print(f"group    {len(place)} x {place[0].id} [{place[0].start}:{place[0].end}]",
-                  file=sys.stderr)  # fmt: skip
+            id_, start, end, _ = place[0]
+            print(f"group    {len(place)} x {one_line(id_)} [{start}:{end}]", file=sys.stderr)
 
 
 def _restore(arguments: argparse.Namespace) -> int:
@@ -365,6 +361,8 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _compare(arguments: argparse.Namespace) -> int:
+    if arguments.one == arguments.other == "-":
+        raise InputError("-: standard input is read once; name a file for A or for B")
     config = _config(arguments)
     import json  # noqa: PLC0415
 

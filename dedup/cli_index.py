@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from dedup.errors import one_line
+
 
 def add(commands: Any) -> None:
     """Add `index` and its commands to a parser's."""
@@ -49,7 +51,7 @@ def _info(arguments: argparse.Namespace) -> int:
         print(f"runs     {told['runs']:,}, {told['first_run']} to {told['last_run']}")
     print(f"made     with {settings}")
     for name, records in sorted(told["sources"].items(), key=lambda item: (-item[1], item[0])):
-        print(f"source   {records:>9,}  {name}")
+        print(f"source   {records:>9,}  {one_line(name)}")
     return 0
 
 

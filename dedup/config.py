@@ -123,7 +123,8 @@ class Config:
     )
     extend: float = _setting(
         0.2,
-        "lowest similarity at which a reworded block joins the passage of its matched neighbours",
+        "lowest similarity at which a reworded block joins the passage of its matched neighbours; "
+        "a quarter of it where it is all that stands between them",
         low=0.0,
         high=1.0,
         metavar="J",
@@ -254,6 +255,11 @@ def _check(setting: Field[Any], value: Any) -> None:
     if not right or (isinstance(value, bool) and not isinstance(default, bool)):
         raise ConfigError(
             f"{flag}: {value!r} is not a {type(default).__name__}; the default is {default!r}"
+        )
+    if setting.name.endswith("_field") and re.search(r"""[\\"\x00-\x1f]""", value):
+        raise ConfigError(
+            f"{flag}: {value!r} has a quote, a backslash or a control character in it; "
+            "rename the field in the input"
         )
     if meta["choices"] and value not in meta["choices"]:
         raise ConfigError(f"{flag}: {value!r} is not one of {', '.join(meta['choices'])}")

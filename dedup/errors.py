@@ -49,6 +49,15 @@ class GuardError(DedupError):
     """The run would take more out than it was allowed to; nothing was written."""
 
 
+_PLAIN = " \u00a0\u200c\u200d"  # not printable to Python, but harmless, and common in names
+
+
 def one_line(text: str) -> str:
-    """A text as one line: names of files may hold line ends."""
-    return text.replace("\r", "\\r").replace("\n", "\\n")
+    """A text as one line that a terminal shows and does not obey.
+
+    Names of files, ids and outlets may hold line ends, escapes and marks that turn text around.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in _PLAIN or "\ud800" <= c <= "\udfff"
+                   else ascii(c)[1:-1] for c in text)  # fmt: skip

@@ -138,7 +138,8 @@ def finished(clean_path: Path, removed_path: Path, config: Config) -> Iterator[F
     """The records of a finished run with what went of them, in the order of the input.
 
     Args:
-        clean_path: what `clean` wrote; dropped records are found beside it.
+        clean_path: what `clean` wrote; dropped records are found beside it, or, where it was
+            standard output, beside the removals.
         removed_path: the removals.
         config: `text_field` and `id_field`, when `clean` was told them.
 
@@ -146,7 +147,8 @@ def finished(clean_path: Path, removed_path: Path, config: Config) -> Iterator[F
         InputError: a file is missing, or the files do not belong together.
     """
     _present(clean_path, removed_path)
-    dropped_path = sibling(clean_path, "dropped")
+    beside = [sibling(path, "dropped") for path in (clean_path, removed_path)]
+    dropped_path = next(filter(Path.is_file, beside), beside[0])
     rows = _rows(lines_of(removed_path), str(removed_path))
     for record in _merge(clean_path, dropped_path, config):
         yield record._replace(removals=_taken(record, rows))

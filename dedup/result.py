@@ -5,9 +5,9 @@ from __future__ import annotations
 import html
 import importlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import orjson
@@ -22,17 +22,46 @@ if TYPE_CHECKING:
     import pandas
     import pyarrow
 
+Removals: TypeAlias = Callable[[], Iterator[dict[str, Any]]]
+"""Gives the rows of what was removed."""
+
+WIDTH = 200  # characters shown of a text
+
 
 class Group(list[Place]):
-    """Where blocks stand that match each other, the representative first."""
+    """Where blocks stand that match each other, the representative first.
+
+    In a notebook it shows what became of each, and the text of those that go.
+    """
+
+    def __init__(self, places: Iterable[Place], removals: Removals) -> None:
+        super().__init__(places)
+        self._removals = removals
 
     def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><td dir='auto'>{html.escape(place.id)}</td>"
-            f"<td>{place.start:,}–{place.end:,}</td><td>{'goes' if n else 'stays'}</td></tr>"
-            for n, place in enumerate(self)
+        gone: dict[tuple[str, int], dict[str, Any]] = {}
+        stays = ""  # of a run that held no rows nothing is known
+        mine = {place[:2] for place in self}
+        for row in self._removals():
+            stays = "stays"
+            if (place := (row["id"], row["start"])) in mine:
+                gone[place] = row
+        cells = "".join(self._row(place, gone.get(place[:2]), stays) for place in self)
+        head = "".join(f"<th>{name}</th>" for name in ("record", "characters", "", "text"))
+        return f"<table><tr>{head}</tr>{cells}</table>"
+
+    def _row(self, place: Place, removal: dict[str, Any] | None, stays: str) -> str:
+        fate, text = stays, ""
+        if place.run is not None:
+            fate = f"of run {place.run}"
+        elif removal is not None and removal["end"] >= place.end:
+            fate, text = f"goes: {removal['kind']}", removal["text"].strip()
+        shown = text if len(text) <= WIDTH else f"{text[:WIDTH]}…"
+        return (
+            f"<tr><td><bdi>{html.escape(place.id)}</bdi></td>"
+            f"<td>{place.start:,}–{place.end:,}</td><td>{html.escape(fate)}</td>"
+            f"<td dir='auto' style='text-align:start'>{html.escape(shown)}</td></tr>"
         )
-        return f"<table><tr><th>record</th><th>characters</th><th></th></tr>{cells}</table>"
 
 
 class Result:
@@ -90,7 +119,7 @@ class Result:
             if head != block and head < n:
                 members.setdefault(head, [head]).append(block)
         for head in sorted(members):
-            yield Group(self._corpus.places(np.array(members[head])))
+            yield Group(self._corpus.places(np.array(members[head])), lambda: self.removals)
 
     def lines(self, name: str = "clean") -> Iterator[bytes]:
         """The JSON lines of "clean", "removed", "dropped" or "rejected", as they were written."""

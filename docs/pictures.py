@@ -13,6 +13,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from browser import chromium, opened  # noqa: E402
 
+SEEDS = ("outlets.jsonl", "wadi-dump.txt")
 VIEWS = (
     ("report-desktop", 1100, 720, "light", "#totals"),
     ("report-dark", 1100, 620, "dark", "#stories"),
@@ -24,7 +25,7 @@ def main() -> None:
     """Clean the seeds and take the pictures."""
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         report = Path(folder) / "report.html"
-        dedup.clean(ROOT / "seeds", report=report)
+        dedup.clean([ROOT / "seeds" / name for name in SEEDS], report=report)
         for name, width, height, scheme, part in VIEWS:
             with opened(browser, report, width, height, color_scheme=scheme) as watched:
                 page = watched.page

@@ -201,7 +201,34 @@ def test_a_group_shows_itself():
     rows = [{**row, "id": f"<b>{row['id']}"} for row in ROWS]
     group = max(dedup.clean(rows).groups, key=len)
     shown = group._repr_html_()
-    assert "&lt;b&gt;0</td>" in shown
+    assert "&lt;b&gt;0</bdi></td>" in shown
     assert shown.count("stays") == 1
-    assert shown.count("goes") == 19
+    assert shown.count("<td>goes: duplicate</td>") == 19
+    assert shown.count("وقال رئيس البلدية إن السوق يضم ستين محلا") == 19
     assert "<b>" not in shown
+    kept = max(dedup.clean(rows, keep="mark").groups, key=len)._repr_html_()
+    assert (kept.count("stays"), kept.count("goes")) == (20, 0)
+
+
+def test_a_group_tells_what_an_earlier_run_saw(tmp_path):
+    for n in (1, 2):
+        result = dedup.clean({**ROWS[0], "id": f"r{n}"}, index=tmp_path / "news.db")
+    shown = next(iter(result.groups))._repr_html_()
+    assert "<td>of run 1</td>" in shown
+    assert "<td>goes: duplicate</td>" in shown
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_result_holds_its_rows_whatever_else_is_written(tmp_path, workers):
+    plain = dedup.clean(ROWS)
+    also = dedup.clean(
+        ROWS, removed=tmp_path / "removed.jsonl", report=tmp_path / "r.html",
+        spans=tmp_path / "spans.jsonl", workers=workers,
+    )  # fmt: skip
+    assert list(also) == list(plain)
+    assert list(also.removals) == list(plain.removals) != []
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "r.html", "removed.jsonl", "spans.jsonl",
+    ]  # fmt: skip
+    nothing = dedup.clean(ROWS, report=tmp_path / "r.html", discard=True)
+    assert (list(nothing), nothing.counts.kinds) == ([], plain.counts.kinds)

@@ -10,7 +10,8 @@ import pytest
 import dedup
 from dedup.cli import main
 
-SEEDS = Path(__file__).resolve().parents[1] / "seeds"
+FOLDER = Path(__file__).resolve().parents[1] / "seeds"
+SEEDS = [str(FOLDER / name) for name in ("outlets.jsonl", "wadi-dump.txt")]
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def cleaned(tmp_path_factory):
 
 def test_what_is_dirty_is_told_and_nothing_is_written(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main(["check", str(SEEDS), "--show", "2"]) == 1
+    assert main(["check", *SEEDS, "--show", "2"]) == 1
     out, err = capsys.readouterr()
     assert out.splitlines() == [
         "rewaq-01: 717-778: boilerplate (footer-words): "
@@ -41,12 +42,12 @@ def test_what_was_cleaned_is_clean(cleaned, capsys):
 
 
 def test_the_exit_code_can_be_asked_not_to_tell(capsys):
-    assert main(["check", str(SEEDS), "-q", "--exit-zero"]) == 0
+    assert main(["check", *SEEDS, "-q", "--exit-zero"]) == 0
     assert "205 spans to clean" in capsys.readouterr().out
 
 
 def test_json(cleaned, capsys):
-    assert main(["check", str(SEEDS), "-q", "--json", "--show", "1"]) == 1
+    assert main(["check", *SEEDS, "-q", "--json", "--show", "1"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert (found["clean"], found["records"], found["records_touched"]) == (False, 56, 54)
     assert sum(found["spans"].values()) == 205
@@ -66,14 +67,26 @@ def test_json(cleaned, capsys):
     }
 
 
+def test_what_cannot_be_read_is_no_reason_for_trust(tmp_path, capsys):
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"text":"سطر"}\nbroken\n', encoding="utf-8")
+    assert main(["check", str(path), "-q"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "1 line could not be read; try --on-error fail",
+        "nothing to clean",
+    ]
+
+
 def test_settings_are_those_of_clean(tmp_path, capsys):
     (tmp_path / "in.jsonl").write_text('{"body2":"سطر"}\n', encoding="utf-8")
     path = str(tmp_path / "in.jsonl")
     assert main(["check", path, "-q", "--text-field", "body2"]) == 0
     assert main(["check", path, "-q", "--threshold", "7"]) == 2
     assert main(["check", path, "-q", "--on-error", "fail"]) == 2
+    assert main(["check", path, "-q", "--show", "-1"]) == 2
     err = capsys.readouterr().err.splitlines()
     assert err == [
         "dedup: --threshold: 7.0 is not between 0.3 and 1.0; try 0.7",
         f"dedup: {path}:1: field 'text' is missing; try --text-field body2",
+        "dedup: --show: -1 is no number of findings; try 20",
     ]

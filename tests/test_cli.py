@@ -446,3 +446,36 @@ def test_flags_come_before_the_file_of_settings(two):
 def test_stories_is_another_name_of_keep(two):
     for flags in (("--keep", "longest"), ("--stories", "keep-longest"), ("--stories", "mark")):
         assert run("clean", "in.jsonl", "--dry-run", *flags, cwd=two).returncode == 0
+
+
+def test_no_terminal_obeys_what_was_scraped(tmp_path, monkeypatch, capsys):
+    """Ids, outlets, headlines and texts of hostile records, wherever a command prints them."""
+    monkeypatch.chdir(tmp_path)
+    evil = "\x1b[31mأ\n\u202e\x07\x9b8m"
+    prose = " ".join(f"كلمة{k}" for k in range(20))
+    rows = [
+        {"id": f"{evil}{n // 2}", "source": f"{evil}{n % 2}", "title": f"{evil} عنوان عن سوق {n}",
+         "text": f"{evil}{prose}\n{evil} عنوان عن سوق {5 - n}"} for n in range(6)
+    ]  # fmt: skip
+    Path("in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    Path("a.toml").write_text(f"marker = ['x={evil}']".replace("\n", "\\n"), encoding="utf-8")
+    commands = [
+        ["clean", "in.jsonl", "-o", "out.jsonl", "--index", "news.db", "-v"],
+        ["check", "in.jsonl"],
+        ["compare", "in.jsonl", "in.jsonl"],
+        ["compare", "in.jsonl", "in.jsonl", "--same-source", f"b={evil}0"],
+        *(["explain", "out.jsonl", f"{evil}{n}"] for n in range(4)),
+        ["explain", "out.jsonl", "--why", "كلمة7"],
+        ["explain", "out.jsonl", "--why", f"{evil}ليس هنا"],
+        ["index", "info", "news.db"],
+        ["clean", "in.jsonl", "--dry-run", "--max-removed", "0"],
+        ["clean", f"no{evil}.jsonl", "--dry-run"],
+        ["clean", "in.jsonl", "--dry-run", "--text-field", evil],
+        ["clean", "in.jsonl", "--dry-run", "--config", "a.toml"],
+    ]
+    shown = ""
+    for arguments in commands:
+        main(arguments)
+        shown += "".join(capsys.readouterr())
+    assert not [c for c in shown if c != "\n" and not c.isprintable()]
+    assert shown.count("\\x1b[31mأ\\n\\u202e\\x07\\x9b8m") > 20

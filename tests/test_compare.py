@@ -124,7 +124,7 @@ def test_the_command(tmp_path, capsys):
         "compared 4 records of A with 6 of B\n"
         "found    4 of the 6 paragraphs of A stand in B, 66.7 %\n"
         "records  2 of A wholly in B, 1 partly\n"
-        "rejected 1 lines that are no records\n"
+        "rejected 1 line, no records\n"
         "\n"
         "paragraphs of A (rows) that stand in B (columns)\n"
         "  (1) صحيفة\n"
@@ -143,9 +143,11 @@ def test_the_command(tmp_path, capsys):
     assert len(found["overlap"]) == 3
     assert main(["compare", paths[0], "nope.jsonl", "-q"]) == 2
     assert main(["compare", *paths, "-q", "--on-error", "fail"]) == 2
+    assert main(["compare", "-", "-", "-q"]) == 2
     assert capsys.readouterr().err.splitlines() == [
         "dedup: nope.jsonl: no such file or folder; check the name",
         f"dedup: {paths[0]}:5: not JSON: unexpected character, expected a JSON value at column 1",
+        "dedup: -: standard input is read once; name a file for A or for B",
     ]
 
 

@@ -93,7 +93,32 @@ def test_words_find_their_paragraph_in_any_spelling(out):
 def test_a_record_without_an_id_is_known_by_its_line(tmp_path):
     (tmp_path / "in.jsonl").write_text('{"text":"سطر واحد"}\n', encoding="utf-8")
     dedup.clean(tmp_path / "in.jsonl", tmp_path / "out.jsonl")
-    assert "text     1 paragraphs, 1 kept" in explain(tmp_path / "out.jsonl", "in.jsonl:1")
+    assert "text     1 paragraph, 1 kept" in explain(tmp_path / "out.jsonl", "in.jsonl:1")
+
+
+def test_dropped_records_stand_beside_the_removals_where_the_rest_was_printed(
+    tmp_path, capfdbinary
+):
+    removed = tmp_path / "removed.jsonl"
+    assert (
+        main(["clean", str(SEEDS / "outlets.jsonl"), "-q", "-o", "-", "--removed", str(removed)])
+        == 0
+    )
+    (tmp_path / "printed.jsonl").write_bytes(capfdbinary.readouterr().out)
+    told = explain(tmp_path / "printed.jsonl", "yanabee-07", removed=removed)
+    assert "7 paragraphs, 0 kept (nothing left: in the dropped records)" in told
+
+
+def test_what_an_earlier_run_said_is_named_and_not_looked_for_here(tmp_path):
+    text = "أعلنت بلدية الزعفران افتتاح سوق جديد قرب الميناء القديم بعد سنوات من الانتظار والعمل"
+    rows = ({"id": "a", "text": text}, {"id": "b", "text": f"خبر آخر.\n{text}"})
+    for row in rows:
+        dedup.clean(row, tmp_path / f"{row['id']}.jsonl", index=tmp_path / "news.db")
+    told = explain(tmp_path / "b.jsonl", "b")
+    end = len(text)
+    assert told.endswith(
+        f"said in record a of run 1 of the index, characters 0-{end}; 100% alike\n"
+    )
 
 
 def test_what_a_terminal_would_obey_is_shown(tmp_path):
@@ -111,6 +136,8 @@ def test_what_a_terminal_would_obey_is_shown(tmp_path):
         (["yanabee-07", "--block", "8"], "--block: 8 is not between 1 and 7"),
         (["--block", "1", "--why", "سوق"], "--block: needs the ID of a record before it"),
         ([], 'name a record: explain OUT.jsonl ID, or words of it: --why "some words"'),
+        (["yanabee-07", "--why", "ليس هنا"], "--why: record 'yanabee-07' has no paragraph with the "
+                                             "words 'ليس هنا'; try fewer"),
         (["--why", "..."], "--why: '...' has no word in it"),
         (["--why", "كلام ليس هنا"], "out.jsonl: no paragraph has the words 'كلام ليس هنا', "
                                     "kept or gone; try fewer"),

@@ -123,14 +123,21 @@ BAD = [
     ('{"do": "drop", "text": "x"}', "'do' is 'drop', neither 'keep' nor 'remove'"),
     ('{"do": "keep"}', "names nothing, not one of text, key, id"),
     ('{"do": "keep", "id": "a", "key": "0f"}', "names key and id, not one of text, key, id"),
-    ('{"do": "keep", "key": "xyz"}', "'key' is 'xyz', not hexadecimal"),
+    ('{"do": "keep", "key": "xyz"}', "'key' is 'xyz', not up to 16 hexadecimal digits"),
+    ('{"do": "keep", "key": "-5"}', "'key' is '-5', not up to 16 hexadecimal digits"),
+    ('{"do": "keep", "key": "0x1"}', "'key' is '0x1', not up to 16 hexadecimal digits"),
+    (f'{{"do": "keep", "key": "{"f" * 17}"}}',
+     f"'key' is '{'f' * 17}', not up to 16 hexadecimal digits"),
+    ('{"do": "keep", "id": ["' + 99 * "ا" + '"]}', f"'id' is ['{58 * 'ا'}…, no id"),
+    ('{"do": "remove", "id": "a", "start": null}', "'start' is None, not a number of characters"),
+    ('{"do": "keep", "id": "a", "start": true}', "'start' is True, not a number of characters"),
     ('{"do": "keep", "key": 7}', "'key' is 7, not a string"),
     ('{"do": "keep", "text": "..."}', "'text' is '...', without a word"),
     ('{"do": "keep", "id": ""}', "'id' is '', no id"),
     ('{"do": "keep", "id": "a", "start": -1}', "'start' is -1, not a number of characters"),
     ('{"do": "keep", "text": "نص", "start": 1}', "'start' needs an 'id'"),
     ('{"do": "keep", "text": "نص", "where": 1}', "'where' is not known here"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("line", "rule"), BAD)
@@ -142,6 +149,14 @@ def test_what_is_no_decision_is_told(tmp_path, capsys, line, rule):
     example = '{"do": "keep", "text": "..."}'
     assert capsys.readouterr().err == f"dedup: {path}:2: {rule}; try {example}\n"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_may_come_from_another_system(tmp_path):
+    path = tmp_path / "o.jsonl"
+    row = json.dumps({"do": "keep", "text": APP}, ensure_ascii=False)
+    path.write_bytes(f"\ufeff{row}\r\n\r\n{row}\r\n".encode())
+    result = dedup.clean(SEEDS / "outlets.jsonl", overrides=str(path))
+    assert result.counts.overrides == {"kept": 12, "removed": 0}
 
 
 def test_a_file_of_decisions_must_be_there_and_is_not_written_over(tmp_path, capsys):

@@ -39,6 +39,24 @@ def test_the_flags_it_names_exist():
     assert named <= known
 
 
+def test_its_screen_is_what_the_demo_prints(tmp_path):
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (command,) = re.findall(r"^\t\$\(BIN\)/dedup (clean seeds.*)$", makefile, re.MULTILINE)
+    (told,) = re.findall(r"What `make demo` prints:\n\n```\n(.*?)\n```", README, re.DOTALL)
+    (tmp_path / "seeds").symlink_to(ROOT / "seeds")
+    (tmp_path / "out").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "dedup", *command.split()],
+        capture_output=True, check=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    shown = [line for line in done.stderr.splitlines() if not line.startswith("dedup: compiling")]
+    for line, expected in zip(shown, told.splitlines(), strict=True):
+        line = re.sub(r"\([\d.]+ s\)", "", line)  # noqa: PLW2901
+        expected = re.sub(r"\([\d.]+ s\)", "", expected)  # noqa: PLW2901
+        begins = expected.removesuffix("…")
+        assert line == expected or (begins != expected and line.startswith(begins))
+
+
 def test_the_make_targets_it_names_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"^make (\w+)|`make (\w+)`", README, re.MULTILINE):

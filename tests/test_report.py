@@ -12,7 +12,9 @@ from browser import chromium, opened
 
 import dedup
 from dedup.cli import main
-from dedup.report.page import shown
+from dedup.report import page as page_module
+from dedup.report.page import marked, shown
+from dedup.report.sights import beside, short
 
 ROOT = Path(__file__).resolve().parents[1]
 HOSTILE = (
@@ -52,6 +54,8 @@ def hostile_rows() -> list[dict]:
         source = f"{evil} {k % 4}"
         one, two, three = (f"{prose(3 * k + n)} {evil} {prose(1000 + 3 * k + n, 12)}"
                            for n in range(3))  # fmt: skip
+        one = " ".join([*one.split(" ")[:9], "34", *one.split(" ")[9:]])
+        again = near(one, 5).replace(" 34 ", " 35 ")
         footer = f"اشترك الآن في نشرتنا {evil}"
         title = f"عنوان الخبر رقم {k} عن سوق المدينة {evil}"
         rows += [
@@ -60,7 +64,7 @@ def hostile_rows() -> list[dict]:
             {"id": f"b{evil}", "title": evil, "source": f"{source}!", "abstract": evil,
              "text": "\n".join((one, near(two, *range(2, 16)), three, footer))},
             {"id": f"c{evil}", "title": f"{evil} آخر", "source": f"{source}!",
-             "text": "\n".join((near(one, 5), title, prose(5000 + k), footer))},
+             "text": "\n".join((again, title, prose(5000 + k), footer))},
             {"id": f"d{evil}", "source": f"{source}!", evil: evil,
              "text": "\n".join((f"اقرأ أيضا {evil}", prose(6000 + k), evil, footer))},
         ]  # fmt: skip
@@ -107,7 +111,7 @@ def poke(page) -> None:
 def test_nothing_of_the_data_runs(browser, hostile, width):
     with opened(browser, hostile, width) as watched:
         page = watched.page
-        for part in ("lines", "near", "reworded", "stories", "doubts"):
+        for part in ("lines", "numbers", "near", "reworded", "stories", "doubts"):
             assert page.locator(f"#{part} .item").count() > 0, part
         poke(page)
         page.wait_for_timeout(300)
@@ -168,6 +172,20 @@ def test_the_policy_would_stop_what_came_through(browser, hostile):
         assert len([line for line in watched.noise if "Content Security Policy" in line]) >= 4
 
 
+def test_a_notebook_runs_nothing_of_the_data(browser, tmp_path):
+    result = dedup.clean(hostile_rows())
+    tables = [result._repr_html_(), *(group._repr_html_() for group in result.groups)]
+    page = tmp_path / "notebook.html"
+    page.write_text(f"<!doctype html><meta charset=utf-8>{''.join(tables)}", encoding="utf-8")
+    with opened(browser, page) as watched:  # a page without a policy, as notebooks are
+        poke(watched.page)
+        watched.page.wait_for_timeout(300)
+        assert watched.page.evaluate("window.hit") is None
+        assert (watched.noise, watched.requests) == ([], [page.as_uri()])
+        assert watched.page.locator("table").count() == len(tables) > 10
+        assert watched.page.locator("img, script, iframe, svg, form, h1, details").count() == 0
+
+
 def test_search_and_filters(browser, seeds):
     with opened(browser, seeds) as watched:
         page = watched.page
@@ -192,6 +210,21 @@ def test_search_and_filters(browser, seeds):
         assert left.count() == every
         assert page.locator("output[name=shown]").inner_text() == ""
         assert (watched.noise, len(watched.requests)) == ([], 1)
+
+
+@pytest.mark.parametrize("which", ["equal", "apart"])
+def test_the_search_folds_as_the_program_does(browser, which, tmp_path):
+    script = (ROOT / "dedup" / "report" / "assets" / "report.js").read_text(encoding="utf-8")
+    (fold_,) = re.findall(r"  const entities = .*?\.trim\(\);\n", script, re.DOTALL)
+    path = ROOT / "tests" / "cases" / f"fold_{which}.jsonl"
+    cases = [json.loads(line)["texts"] for line in path.read_text(encoding="utf-8").splitlines()]
+    (tmp_path / "empty.html").write_text("<!doctype html>")
+    with opened(browser, tmp_path / "empty.html") as watched:
+        folded = watched.page.evaluate(
+            f"cases => {{ {fold_}; return cases.map(texts => texts.map(fold)) }}", cases
+        )
+    for texts, keys in zip(cases, folded, strict=True):
+        assert len(set(keys)) == (1 if which == "equal" else len(texts)), texts
 
 
 def test_decisions_are_downloaded_and_obeyed(browser, seeds, tmp_path):
@@ -340,3 +373,104 @@ def test_decisions_hold_against_an_index(tmp_path):
         )
         assert kept["text"] == prose(1)
     assert len(dedup.clean({**row, "id": "b"}, index=tmp_path / "news.db", keep="first")) == 0
+
+
+def numbered() -> list[dict]:
+    """Near-duplicates: two whose numbers differ, one beside other words, and two others."""
+    text, other, third = prose(1), prose(2), prose(3)
+    pairs = (
+        (text, 9, "٣٤", "35"),
+        (other, 12, "12.5", "1250"),
+        (third, 3, "زيتون", "زعتر"),
+        (prose(4), 7, "عام", "2011"),
+    )
+    rows = []
+    for k, (said, place, one, changed) in enumerate(pairs):
+        for name, word in (("a", one), ("b", changed)):
+            words = said.split()
+            words[place] = word
+            if (k, name) == (1, "b"):
+                words[place + 1] = "ثم"
+            rows.append({"id": f"{name}{k}", "source": "س", "text": " ".join(words)})
+    return rows
+
+
+def test_numbers_that_differ_have_a_place_of_their_own(browser, tmp_path):
+    result = dedup.clean(numbered(), report=tmp_path / "report.html")
+    assert len(list(result.removals)) == 4
+    with opened(browser, tmp_path / "report.html") as watched:
+        shown = watched.page.locator("#numbers .item").all()
+        assert [one.get_attribute("data-id") for one in shown] == ['"b0"', '"b1"']
+        assert shown[0].locator("del, ins").all_inner_texts() == ["٣٤", "35"]
+
+
+def test_what_is_at_the_threshold_stands_right_of_it(browser, tmp_path):
+    one = " ".join(f"كلمة{k}" for k in range(19))  # 17 shingles of three words each, 14 shared
+    other = " ".join([*one.split()[:16], "وأيضا", "ثم", "بعد"])
+    rows = [{"id": "a", "text": one}, {"id": "b", "text": other}]
+    (gone,) = dedup.clean(rows, report=tmp_path / "report.html").removals
+    assert gone["similarity"] == 0.7
+    with opened(browser, tmp_path / "report.html") as watched:
+        bar = watched.page.locator("figure rect.duplicate").bounding_box()
+        line = watched.page.locator("path.threshold").bounding_box()
+        assert bar["x"] >= line["x"]
+        assert watched.page.locator("figure g title").text_content() == "0.70–0.72: 1"
+
+
+def test_the_page_tells_settings_that_are_not_the_default(tmp_path):
+    page = tmp_path / "report.html"
+    dedup.clean([{"text": "سطر"}], report=page, threshold=0.9, marker=["footer=<b>"], workers=2)
+    told = page.read_text("utf-8")
+    assert "with --threshold 0.9 --marker footer=&lt;b&gt;</p>" in told
+    assert "<h1>What went, and why</h1>" in told
+    dedup.clean([{"text": "سطر"}], report=page, mode="annotate")
+    assert "<h1>What would go, and why</h1>" in page.read_text("utf-8")
+
+
+def test_a_page_that_would_be_large_shows_less(monkeypatch, tmp_path, browser):
+    whole, less = tmp_path / "whole.html", tmp_path / "less.html"
+    dedup.clean(hostile_rows(), report=whole)
+    monkeypatch.setattr(page_module, "MOST", whole.stat().st_size // 2)
+    dedup.clean(hostile_rows(), report=less)
+    assert less.stat().st_size <= whole.stat().st_size // 2
+    with opened(browser, less) as watched:
+        for part in ("lines", "near", "stories"):
+            assert watched.page.locator(f"#{part} .item").count() > 0
+    monkeypatch.setattr(page_module, "MOST", 0)
+    dedup.clean(hostile_rows(), report=less)
+    assert less.read_bytes().count(b'class="item"') == 0
+
+
+def test_decisions_are_not_lost_by_leaving(browser, seeds, tmp_path):
+    with opened(browser, seeds) as watched:
+        page = watched.page
+        page.locator("#lines .item button").first.click()
+        page.evaluate("location.reload()")
+        page.wait_for_timeout(300)
+        assert [one.split(":")[0] for one in watched.noise] == ["dialog"]
+        assert page.locator("#decisions output").inner_text() == "1 decision"
+        with page.expect_download() as download:
+            page.click("#download")
+        download.value.save_as(tmp_path / "overrides.jsonl")
+        page.reload()
+        assert len(watched.noise) == 1
+        assert page.locator("#decisions").is_hidden()
+
+
+def test_long_texts_are_not_told_to_differ_where_they_are_cut():
+    words = [f"كلمة{k}" for k in range(100)]
+    one, other = " ".join(words), " ".join([*words[:3], "زائدة", *words[3:]])
+    runs = beside(one, other, 200)
+    assert [run for run in runs if not run.shared] == [("", " زائدة")]
+    assert runs[-1] == (" …", " …")
+    assert other.startswith("".join(run.other for run in runs[:-1]))
+    assert beside("", other, 200)[0].other == other[:200].rpartition(" ")[0]
+    assert beside(one, other, 2000)[-1].one == one[one.index(" كلمة3") :]
+    assert short("كلمة طويلة", 6) == short("كلمة طويلة", 5) == "كلمة …"
+    assert short(f"{' ' * 9}كلمة", 5) == short(f"{' ' * 9}كلمة", 9) == " …"
+    assert short("طويلة", 3) == "طوي …"
+
+
+def test_only_words_are_marked():
+    assert marked(" كلمة <b>\n", "ins") == " <ins>كلمة &lt;b&gt;</ins>\n"
+    assert marked(" \u2028 ", "del") == ' <span class="unseen">U+2028</span> '

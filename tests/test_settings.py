@@ -142,6 +142,8 @@ def test_a_file_says_what_flags_say(tmp_path):
         ('[markers]\nheader = "x"', "[markers]: a line is NAME = [WORDS, ...]; such as "
          'header = ["تابعونا على"]'),
         ('same-source = ["a"]', "--same-source: 'a' is not NAME=OTHER; try bbc.com=bbc.co.uk"),
+        ("text-field = 'a\"b'", "--text-field: 'a\"b' has a quote, a backslash or a control "
+         "character in it; rename the field in the input"),
         ("threshold =", "not TOML: Invalid value (at end of document)"),
     ],
 )  # fmt: skip

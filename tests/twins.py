@@ -101,7 +101,8 @@ def find_value(line: bytes, name: str) -> str | None:
     """The string under a name, None where there is none, or a name is written with escapes."""
     pairs = json.loads(line, object_pairs_hook=list)
     found = [value for key, value in pairs if key == name]
-    escaped = any(json.dumps(key).count("\\") for key, _ in pairs)
+    written = [json.dumps(key, ensure_ascii=False) for key, _ in pairs]
+    escaped = any("\\" in key or key.encode() not in line for key in written)
     return found[-1] if found and isinstance(found[-1], str) and not escaped else None
 
 

@@ -84,6 +84,10 @@ class Outputs:
         """Whether anything is written at all."""
         return self._to_stdout or bool(self.paths)
 
+    def takes(self, name: str) -> bool:
+        """Whether what is written under a name goes anywhere."""
+        return name in self.paths or (name == "clean" and self._to_stdout)
+
     def check(self, inputs: Iterable[Path]) -> None:
         """Refuse to write over an input, or into a folder that is not there.
 

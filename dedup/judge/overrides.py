@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import os
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +19,8 @@ from dedup.text.corpus import Corpus
 from dedup.text.kernels import keys
 
 EXAMPLE = '{"do": "keep", "text": "..."}'
+KEY = re.compile(r"[0-9a-fA-F]{1,16}")
+WIDTH = 60  # characters shown of a value that is wrong
 
 
 class Decision(NamedTuple):
@@ -49,7 +53,7 @@ def read(path: str | os.PathLike[str]) -> list[Decision]:
     """
     name = os.fspath(path)
     try:
-        lines = Path(path).read_bytes().split(b"\n")
+        lines = Path(path).read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n")
     except OSError as error:
         raise InputError(f"{name}: {error.strerror or error}") from error
     found = []
@@ -71,32 +75,36 @@ def _decision(line: int, row: Any) -> Decision:
     if not isinstance(row, dict):
         raise _NoDecision("not an object")
     if row.get("do") not in ("keep", "remove"):
-        raise _NoDecision(f"'do' is {row.get('do')!r}, neither 'keep' nor 'remove'")
+        raise _NoDecision(f"'do' is {_shown(row.get('do'))}, neither 'keep' nor 'remove'")
     if unknown := sorted(row.keys() - {"do", "text", "key", "id", "start", "note"}):
-        raise _NoDecision(f"{unknown[0]!r} is not known here")
+        raise _NoDecision(f"{_shown(unknown[0])} is not known here")
     named = [name for name in ("text", "key", "id") if name in row]
     if len(named) != 1:
         raise _NoDecision(f"names {' and '.join(named) or 'nothing'}, not one of text, key, id")
     keep, value, start = row["do"] == "keep", row[named[0]], row.get("start")
+    if "start" in row and named != ["id"]:
+        raise _NoDecision("'start' needs an 'id'")
     if named == ["id"]:
         if not isinstance(value, (str, int)) or isinstance(value, bool) or value == "":
-            raise _NoDecision(f"'id' is {value!r}, no id")
-        if start is not None and (type(start) is not int or start < 0):
-            raise _NoDecision(f"'start' is {start!r}, not a number of characters")
+            raise _NoDecision(f"'id' is {_shown(value)}, no id")
+        if "start" in row and (type(start) is not int or start < 0):
+            raise _NoDecision(f"'start' is {_shown(start)}, not a number of characters")
         return Decision(line, keep, (), str(value), start)
-    if start is not None:
-        raise _NoDecision("'start' needs an 'id'")
     if not isinstance(value, str):
-        raise _NoDecision(f"{named[0]!r} is {value!r}, not a string")
+        raise _NoDecision(f"{named[0]!r} is {_shown(value)}, not a string")
     if named == ["text"]:
         found = tuple(key for key in map(key_of, value.splitlines()) if key)
         if not found:
-            raise _NoDecision(f"'text' is {value!r}, without a word")
+            raise _NoDecision(f"'text' is {_shown(value)}, without a word")
         return Decision(line, keep, found)
-    try:
-        return Decision(line, keep, (int(value, 16),))
-    except ValueError:
-        raise _NoDecision(f"'key' is {value!r}, not hexadecimal") from None
+    if not KEY.fullmatch(value):
+        raise _NoDecision(f"'key' is {_shown(value)}, not up to 16 hexadecimal digits")
+    return Decision(line, keep, (int(value, 16),))
+
+
+def _shown(value: Any) -> str:
+    told = repr(value)
+    return told if len(told) <= WIDTH else f"{told[:WIDTH]}…"
 
 
 def key_of(text: str) -> int:

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from dedup.config import Config
-from dedup.errors import InputError
+from dedup.errors import InputError, one_line
 from dedup.formats.outputs import sibling
 from dedup.records import U32, Strings
 from dedup.report.diff import word_diff
 from dedup.report.plain import in_words
+from dedup.report.summary import many
 from dedup.restore import Finished, finished
 from dedup.text import lexicon
 from dedup.text.arabic import fold
@@ -60,14 +61,20 @@ def explain(
         raise InputError("--block: needs the ID of a record before it")
     run = _Run(path, Path(removed) if removed else sibling(path, "removed"), config or Config())
     records = run.named(id_) if id_ is not None else run.saying(why or "")
-    matches = run.texts({m["id"] for r in records for x in r.removals if (m := x["match"])})
+    if id_ is not None and why and not any(_says(record.text, fold(why)) for record in records):
+        raise InputError(
+            f"--why: record {id_!r} has no paragraph with the words {why!r}; try fewer"
+        )
+    matches = run.texts({m["id"] for r in records for x in r.removals if (m := _here(x))})
     if block is not None:
         paragraphs = [len(_paragraphs(record)) for record in records]
         if not 1 <= block <= max(paragraphs):
             raise InputError(f"--block: {block} is not between 1 and {max(paragraphs)}")
     told = [_told(record, matches, why, block) for record in records[:SHOWN]]
     if len(records) > SHOWN:
-        told.append(f"and {len(records) - SHOWN:,} more records; name one by its ID to see it")
+        told.append(
+            f"and {many(len(records) - SHOWN, 'more record')}; name one by its ID to see it"
+        )
     return "\n\n".join(told) + "\n"
 
 
@@ -141,10 +148,17 @@ def _paragraphs(record: Finished) -> list[tuple[int, int]]:
     return list(zip(blocks.start.tolist(), blocks.end.tolist(), strict=True))
 
 
+def _here(removal: dict[str, Any]) -> dict[str, Any] | None:
+    """What a removal matches, unless an earlier run saw that: then its text is not here."""
+    match: dict[str, Any] | None = removal["match"]
+    return match if match is not None and "run" not in match else None
+
+
 def _told(record: Finished, matches: dict[str, str], why: str | None, only: int | None) -> str:
     text, struct = record.text, record.struct
     places = _paragraphs(record)
-    lines = [f"record   {record.name}", _story(struct), _fate(record, len(places))]
+    lines = [f"record   {one_line(record.name)}", _story(struct), _fate(record, len(places))]
+    went = "marked" if "spans" in struct else "gone"
     key = fold(why or "")
     for number, (start, end) in enumerate(places, 1):
         if (only is not None and number != only) or (key and not _says(text[start:end], key)):
@@ -152,7 +166,7 @@ def _told(record: Finished, matches: dict[str, str], why: str | None, only: int 
         gone = [x for x in record.removals if x["start"] < end and x["end"] > start
                 and x["kind"] != "blank"]  # fmt: skip
         whole = any(x["start"] <= start and x["end"] >= end for x in gone)
-        state = "gone" if whole else "partly" if gone else "kept"
+        state = (went if whole else "partly") if gone else "kept"
         lines += ["", f"{number:<3} {state:<6} characters {start}-{end}", *_quoted(text[start:end])]
         for removal in gone:
             lines += _reason(removal, matches, whole)
@@ -163,27 +177,31 @@ def _story(struct: dict[str, Any]) -> str:
     size, leader = struct["story_size"], struct["duplicate_of"]
     if size == 1:
         return "story    told once"
-    role = f"a retelling of {leader}" if leader else "this version leads it"
-    return f"story    {struct['story']}, told {size:,} times; {role}"
+    role = f"a retelling of {one_line(leader)}" if leader else "this version leads it"
+    return f"story    {one_line(struct['story'])}, told {size:,} times; {role}"
 
 
 def _fate(record: Finished, paragraphs: int) -> str:
     kept = record.struct["kept"]
     place = " (nothing left: in the dropped records)" if "position" in record.struct else ""
-    return f"text     {paragraphs} paragraphs, {kept} kept{place}"
+    if "spans" in record.struct:
+        place = " (annotated: nothing was taken out)"
+    return f"text     {many(paragraphs, 'paragraph')}, {kept} kept{place}"
 
 
 def _reason(removal: dict[str, Any], matches: dict[str, str], whole: bool) -> Iterator[str]:
     evidence, match = removal["evidence"], removal["match"]
-    yield f"    {removal['kind']} ({evidence['rule']}): {in_words(evidence)}"
+    yield f"    {removal['kind']} ({evidence['rule']}): {one_line(in_words(evidence))}"
     if not whole:
         yield "    of this paragraph only:"
         yield from _quoted(removal["text"].strip("\n"))
     if match is None:
         return
     alike = f"; {removal['similarity']:.0%} alike" if removal["similarity"] is not None else ""
-    yield f"    said in record {match['id']}, characters {match['start']}-{match['end']}{alike}"
-    if match["id"] in matches:
+    run = f" of run {match['run']} of the index" if "run" in match else ""
+    place = f"record {one_line(match['id'])}{run}, characters {match['start']}-{match['end']}"
+    yield f"    said in {place}{alike}"
+    if _here(removal) and match["id"] in matches:
         there = matches[match["id"]][match["start"] : match["end"]]
         yield "    there, with the shared words in [ ]:"
         yield from _quoted(_marked(there, removal["text"]))
@@ -199,10 +217,4 @@ def _marked(text: str, other: str) -> str:
 
 
 def _quoted(text: str) -> list[str]:
-    return [f"    | {_visible(line)}" for line in text.split("\n")]
-
-
-def _visible(text: str) -> str:
-    """Control characters of scraped text are shown, not obeyed by the terminal."""
-    return "".join(c if c.isprintable() or c in " \u00a0\u200c\u200d" else ascii(c)[1:-1]
-                   for c in text)  # fmt: skip
+    return [f"    | {one_line(line)}" for line in text.split("\n")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import fields
 from functools import lru_cache
 from importlib import resources
 from typing import Any
@@ -11,11 +12,13 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from dedup.config import Config
+from dedup.config import Config, flag_of
 from dedup.records import KINDS, Counts
 from dedup.report.sights import BINS, Sights
 
 SOURCES = 40  # outlets in the chart; the others are summed up
+MOST = 4_900_000  # bytes of a page; less is shown rather than more
+UNTOLD = ("workers", "memory", "overrides")  # settings that change nothing, or are told elsewhere
 
 # What turns text around, hides in it or rings a bell; it is shown as its code point instead.
 _UNSEEN = {
@@ -36,13 +39,21 @@ def shown(text: str) -> Markup:
 
 
 def render(counts: Counts, sights: Sights, config: Config) -> bytes:
-    """The report as an HTML file.
+    """The report as an HTML file; where that would be large, of a part of what there is to show.
 
     Args:
         counts: of the run.
         sights: what to show.
         config: of the run.
     """
+    page = _render(counts, sights, config)
+    while len(page) > MOST and sights != sights.fewer():
+        sights = sights.fewer()
+        page = _render(counts, sights, config)
+    return page
+
+
+def _render(counts: Counts, sights: Sights, config: Config) -> bytes:
     style, script = (_asset(name) for name in ("report.css", "report.js"))
     page = _environment().get_template("report.html")
     return page.render(
@@ -51,8 +62,9 @@ def render(counts: Counts, sights: Sights, config: Config) -> bytes:
         config=config,
         kinds=KINDS,
         sources=_sources(counts, sights),
-        names=sorted(counts.sources),
+        names=sights.shown_sources(),
         bins=BINS,
+        settings=_settings(config),
         style=Markup(style),
         script=Markup(script),
         policy=(
@@ -60,6 +72,25 @@ def render(counts: Counts, sights: Sights, config: Config) -> bytes:
             "img-src data:; base-uri 'none'; form-action 'none'"
         ),
     ).encode()
+
+
+def marked(text: str, tag: str) -> Markup:
+    """Words in an element, without the white space around them."""
+    words = text.strip()
+    before, _, after = text.partition(words) if words else (text, "", "")
+    inside = Markup("<{0}>{1}</{0}>").format(Markup(tag), shown(words)) if words else ""
+    return Markup("{}{}{}").format(shown(before), inside, shown(after))
+
+
+def _settings(config: Config) -> str:
+    """The settings that are not at their defaults, as flags."""
+    told = []
+    for setting in fields(Config):
+        value = getattr(config, setting.name)
+        if value != setting.default and setting.name not in UNTOLD:
+            values = value if isinstance(value, tuple) else [value]
+            told += [f"{flag_of(setting.name)} {one}" for one in values]
+    return " ".join(told)
 
 
 def _sources(counts: Counts, sights: Sights) -> list[dict[str, Any]]:
@@ -90,6 +121,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["shown"] = shown
+    environment.filters["marked"] = marked
     environment.filters["n"] = "{:,}".format
     return environment
 

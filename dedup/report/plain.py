@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from string import Formatter
 from typing import Any
 
-_SPREAD = "; distinct stories of its source that hold it: {stories} (of {of} records)"
+_SPREAD = "; distinct stories of its source that hold it: {stories:,} (of {of:,} records)"
 _EDGES = (_SPREAD, ", at the head {head:.0%} of the times, at the tail {tail:.0%}")
 
 SENTENCES: dict[str, tuple[str, ...]] = {

@@ -11,11 +11,12 @@ from dedup.formats.write import Judged
 from dedup.judge.kept import explained
 from dedup.judge.overrides import block_key, part_keys
 from dedup.judge.verdicts import HEADLINE, KEPT, NEAR, PASSAGE, RULES, Part
-from dedup.records import I64, U64
+from dedup.records import F64, I64, U32, U64
 from dedup.report.diff import Run, word_diff
 from dedup.report.plain import in_words
 from dedup.sketch.lsh import first_equal
 from dedup.text.arabic import part_span
+from dedup.text.blocks import token_hashes
 from dedup.text.corpus import Corpus, Place
 
 LINES, LINES_OF_SOURCE = 2000, 400
@@ -24,7 +25,12 @@ STORIES, VERSIONS = 40, 4
 DOUBTS = 300
 BINS = 50  # of similarity, from 0 to 1
 LONG, LONGER, LONGEST = 500, 1200, 3000  # characters shown of a line, of a paragraph, of a text
+OPENING = 120  # and of a story that is not opened yet
+OPENING_WORDS = 4  # a line of fewer words opens no story: a place, a credit line
+NUMBERS = 10_000  # the numbers that are known by their hash, from 0
+MOST_ALIKE = 20_000  # near-duplicates among which numbers are looked for
 CUT = " …"
+MIX = np.uint64(0x9E3779B97F4A7C15)
 
 Texts: TypeAlias = Callable[[Iterable[int]], Mapping[int, str]]
 """Gives the original texts of some records, by number."""
@@ -89,11 +95,12 @@ class Version(NamedTuple):
 class Story(NamedTuple):
     """A story told several times: who leads it, and the first versions of it that are known.
 
-    `id` and `source` are of the version that the others are beside: the leading one, unless an
-    earlier run saw that.
+    `id`, `source` and the opening are of the version that the others are beside: the leading one,
+    unless an earlier run saw that.
     """
 
     leader: str
+    opening: str
     id: str
     source: str
     size: int
@@ -106,22 +113,38 @@ class Sights(NamedTuple):
     Attributes:
         matrix: outlet -> what went of it, by kind.
         lines: the lines that went most often, source by source.
+        numbers: near-duplicates whose numbers differ; those that differ in nothing else first.
         pairs: near-duplicates, the least similar first.
         reworded: what went as a part of a passage, the least similar first.
         stories: the most often told first.
         doubts: suspicious lines that stay, the most frequent first.
         equal: removals that are word for word the same as what stays.
-        similarities: int[BINS]; how many of the other removals have which similarity.
+        similarities: int[BINS]; how many of the other removals have which similarity, those of
+            `passages` aside.
+        passages: the same of those that went as a part of a passage.
     """
 
     matrix: dict[str, dict[str, int]]
     lines: list[Line]
+    numbers: list[Pair]
     pairs: list[Pair]
     reworded: list[Pair]
     stories: list[Story]
     doubts: list[Line]
     equal: int
     similarities: list[int]
+    passages: list[int]
+
+    def shown_sources(self) -> list[str]:
+        """The outlets of all that is shown."""
+        shown = (self.lines, self.numbers, self.pairs, self.reworded, self.stories, self.doubts)
+        return sorted({one.source for rows in shown for one in rows})
+
+    def fewer(self) -> Sights:
+        """Half of what may be left out."""
+        lists = ("lines", "numbers", "pairs", "reworded", "stories", "doubts")
+        return self._replace(**{name: (rows := getattr(self, name))[: len(rows) // 2]
+                                for name in lists})  # fmt: skip
 
 
 def sights(judged: Judged, texts: Texts) -> Sights:
@@ -134,7 +157,9 @@ def sights(judged: Judged, texts: Texts) -> Sights:
     corpus, verdicts = judged.corpus, judged.verdicts
     parts = verdicts.parts_of(corpus.seen, corpus.n)
     lines = _lines(judged, parts)
-    near = _least(judged, _gone_by(judged, NEAR))
+    nearly = _gone_by(judged, NEAR)
+    near = _least(judged, nearly)
+    counting = _numbers_differ(judged, nearly)
     reworded = _least(judged, _gone_by(judged, PASSAGE))
     alike = [(p.similarity, k) for k, p in enumerate(parts) if p.similarity and p.similarity < 1]
     said = [parts[k] for _, k in sorted(alike)[:PAIRS]]
@@ -144,25 +169,29 @@ def sights(judged: Judged, texts: Texts) -> Sights:
     wanted = {int(corpus.blocks.record[b]) for b in shown}
     wanted |= {r for _, records in stories for r in records}
     number = {id_: n for n, id_ in reversed(list(enumerate(corpus.ids)))}
-    for b in (*near, *reworded):
+    for b in (*near, *counting, *reworded):
         wanted |= {int(corpus.blocks.record[x]) for x in (b, int(verdicts.match[b]))}
     for p in said:
         wanted |= {int(corpus.blocks.record[p.block]), *(number[m.id] for m in [p.match] if m)}
     # Of records that earlier runs saw, no text is known.
     text_of = texts(sorted(r for r in wanted if r >= len(corpus.runs)))
     show = _Shown(judged, text_of, number)
-    similarity = verdicts.similarity[corpus.seen :][verdicts.match[corpus.seen :] >= 0].tolist()
-    similarity += [part.similarity for part in parts if part.similarity is not None]
-    unlike = [s for s in similarity if s < 1]
+    here = verdicts.match[corpus.seen :] >= 0
+    similarity = verdicts.similarity[corpus.seen :][here]
+    passage = verdicts.rule[corpus.seen :][here] == PASSAGE
+    said_so = [part.similarity for part in parts if part.similarity is not None]
+    others = np.append(similarity[~passage], np.array(said_so, dtype=np.float64))
     return Sights(
         matrix=_matrix(judged, parts),
         lines=[show.line(b, times, part) for b, times, part in lines],
+        numbers=_by_numbers(map(show.pair, counting)),
         pairs=sorted([*map(show.pair, near), *map(show.part, said)], key=lambda p: p.similarity),
         reworded=[show.pair(b) for b in reworded],
         stories=[show.story(*story) for story in stories],
         doubts=[show.doubt(b, times) for b, times in doubts],
-        equal=len(similarity) - len(unlike),
-        similarities=np.histogram(unlike, BINS, (0.0, 1.0))[0].tolist(),
+        equal=int((others == 1).sum()),
+        similarities=_histogram(others[others < 1]),
+        passages=_histogram(similarity[passage]),
     )
 
 
@@ -227,6 +256,55 @@ def _least(judged: Judged, blocks: I64) -> list[int]:
     return least
 
 
+def _numbers_differ(judged: Judged, blocks: I64) -> list[int]:
+    """Near-duplicates that hold numbers which what they repeat does not, the most alike first."""
+    verdicts = judged.verdicts
+    order = np.argsort(-verdicts.similarity[blocks], kind="stable")[:MOST_ALIKE]
+    blocks = blocks[order]
+    (known,) = token_hashes([" ".join(map(str, range(NUMBERS)))])
+    here = _numbers(judged.corpus, blocks, known)
+    there = _numbers(judged.corpus, verdicts.match[blocks].astype(np.int64), known)
+    chosen: list[int] = blocks[(here != there) & (here > 0) & (there > 0)][: 2 * PAIRS].tolist()
+    return chosen
+
+
+def _numbers(corpus: Corpus, blocks: I64, known: U32) -> U64:
+    """uint64[blocks]; the same for blocks that hold the same numbers, 0 for those without."""
+    begin, end = corpus.blocks.pointer[blocks], corpus.blocks.pointer[blocks + 1]
+    size = (end - begin).astype(np.int64)
+    first = np.cumsum(size) - size
+    at = np.repeat(begin.astype(np.int64) - first, size) + np.arange(size.sum())
+    tokens = corpus.blocks.tokens[at]
+    found = np.isin(tokens, known)
+    total = np.zeros(blocks.size, dtype=np.uint64)
+    which = np.repeat(np.arange(blocks.size), size)[found]
+    np.add.at(total, which, tokens[found].astype(np.uint64) * MIX + np.uint64(1))
+    return total
+
+
+def _by_numbers(pairs: Iterable[Pair]) -> list[Pair]:
+    """Those among pairs in which a number stands for another, first those without other words."""
+    found: list[tuple[bool, float, int, Pair]] = []
+    for pair in pairs:
+        alone = [[word for run in pair.runs if not run.shared for word in run[side].split()]
+                 for side in (0, 1)]  # fmt: skip
+        if all(any(map(_counts, words)) for words in alone):
+            only = all(map(_counts, alone[0] + alone[1]))
+            found.append((not only, -pair.similarity, len(found), pair))
+    return [pair for *_, pair in sorted(found)[:PAIRS]]
+
+
+def _counts(word: str) -> bool:
+    return any(map(str.isdigit, word))
+
+
+def _histogram(similarity: F64) -> list[int]:
+    # What is 0.7 as a float32, a little less, belongs right of a threshold of 0.7.
+    bins = (similarity * BINS + 1e-4).astype(np.int64)
+    counted: list[int] = np.bincount(bins, minlength=BINS).tolist()
+    return counted
+
+
 def _stories(judged: Judged) -> list[tuple[int, list[int]]]:
     """The largest stories that this run tells: leading record, and some records, that one first."""
     leader, seen = judged.stories, len(judged.corpus.runs)
@@ -276,7 +354,7 @@ class _Shown:
         assert found is not None
         (told,) = explained(corpus, evidence, verdicts, found, block, block + 1)
         numbers = told.evidence
-        why = f"in {numbers['stories']} distinct stories of the {numbers['of']} records"
+        why = f"in {numbers['stories']:,} distinct stories of the {numbers['of']:,} records"
         for name, words in (("headline_of", "the headline"), ("lead_of", "the opening")):
             if numbers[name] is not None:
                 why += f"; {words} of record {numbers[name]}"
@@ -304,18 +382,20 @@ class _Shown:
 
     def story(self, leader: int, records: list[int]) -> Story:
         judged, head = self._judged, records[0]
-        text = short(self._texts[head], LONGEST)
+        text = self._texts[head]
         versions = [
             Version(
                 judged.corpus.ids[r],
                 self._source(r),
-                word_diff(text, short(self._texts[r], LONGEST)),
+                beside(text, self._texts[r], LONGEST),
             )
             for r in records[1:]
         ]
         size = int(judged.sizes[leader])
-        return Story(judged.names[leader], judged.corpus.ids[head], self._source(head), size,
-                     versions)  # fmt: skip
+        enough = (line for line in text.split("\n") if len(line.split()) >= OPENING_WORDS)
+        opening = next(enough, "")
+        return Story(judged.names[leader], short(opening.strip(), OPENING),
+                     judged.corpus.ids[head], self._source(head), size, versions)  # fmt: skip
 
     def _pair(
         self, block: int, part: Part | None, here: Place, there: Place, similarity: float
@@ -325,9 +405,8 @@ class _Shown:
         matched = int(self._judged.corpus.blocks.record[other]) if other >= 0 else -1
         matched = matched if matched >= 0 else self._number[there.id]
         text = self._texts.get(matched, "")
-        stays = short(text[there.start : there.end], LONGER)
-        gone = short(self._texts[record][here.start : here.end], LONGER)
-        runs = word_diff(stays, gone)
+        gone = self._texts[record][here.start : here.end]
+        runs = beside(text[there.start : there.end], gone, LONGER)
         return Pair(similarity, self._source(record), rule.kind, rule.name, here, there, runs, why)
 
     def _span(self, block: int, part: Part | None) -> tuple[int, int]:
@@ -353,4 +432,25 @@ class _Shown:
 
 def short(text: str, most: int) -> str:
     """The beginning of a long text, with a sign that it goes on."""
-    return text if len(text) <= most else text[:most] + CUT
+    return text if len(text) <= most else _begin(text, most) + CUT
+
+
+def beside(one: str, other: str, most: int) -> list[Run]:
+    """What two texts share, of long ones only as far as both are known to go."""
+    runs = word_diff(_begin(one, most), _begin(other, most))
+    if max(len(one), len(other)) > most:
+        if any(run.shared for run in runs):
+            while not runs[-1].shared:
+                runs.pop()
+        runs.append(Run(CUT, CUT))
+    return runs
+
+
+def _begin(text: str, most: int) -> str:
+    """So many characters at most, and no half word, unless it is all there is."""
+    begin = text[:most]
+    if len(text) <= most:
+        return begin
+    if not (text[most].isspace() or begin[-1].isspace()):
+        begin = begin[: -len(begin.split()[-1])] or begin
+    return begin.rstrip()

@@ -22,13 +22,13 @@ def summary(
 ) -> str:
     """What was understood, what went and where it is: some twenty lines."""
     lines = [
-        f"read     {_n(counts.records, 'record')}, {_n(counts.blocks, 'block')}, "
-        f"{_n(len(counts.sources), 'source')}  ({seconds:.1f} s)"
+        f"read     {many(counts.records, 'record')}, {many(counts.blocks, 'block')}, "
+        f"{many(len(counts.sources), 'source')}  ({seconds:.1f} s)"
     ]
     for name, (articles, titles, bylines) in counts.dumps.items():
         lines.append(
-            f"dump     {one_line(name)}: cut into {_n(articles, 'article')} by "
-            f"{_n(titles, 'headline')} and {_n(bylines, 'credit line')}"
+            f"dump     {one_line(name)}: cut into {many(articles, 'article')} by "
+            f"{many(titles, 'headline')} and {many(bylines, 'credit line')}"
         )
     if chosen := _mapping(fields, counts.records):
         lines.append(f"fields   {chosen}")
@@ -57,11 +57,11 @@ def summary(
         "",
         f"records  {counts.records - counts.cleaned - counts.dropped:,} untouched, "
         f"{counts.cleaned:,} cleaned, {counts.dropped:,} with nothing left",
-        f"stories  {counts.stories:,} told more than once, {_n(counts.retold, 'retelling')}",
+        f"stories  {counts.stories:,} told more than once, {many(counts.retold, 'retelling')}",
     ]
     if done := counts.overrides:
         lines.append(
-            f"decided  by --overrides: {_n(done['kept'], 'paragraph')} kept, "
+            f"decided  by --overrides: {many(done['kept'], 'paragraph')} kept, "
             f"{done['removed']:,} removed"
         )
         if unmet := counts.unmet:
@@ -69,18 +69,19 @@ def summary(
             lines.append(f"         not met: line {shown} of the file is about what is not there")
     for name, share in counts.doubtful.items():
         lines.append(
-            f"doubtful {name}: {100 * share:.0f} % of its characters went as page residue; look at "
-            "its removals, leave a kind with --keep-kind or stop with --max-removed"
+            f"doubtful {one_line(name)}: {100 * share:.0f} % of its characters went as page "
+            "residue; look at its removals, leave a kind with --keep-kind or stop with "
+            "--max-removed"
         )
     if counts.rejected:
-        lines.append(f"rejected {_n(counts.rejected, 'line')}, set aside")
+        lines.append(f"rejected {many(counts.rejected, 'line')}, set aside")
         lines += [f"         {one_line(why)}" for why in counts.why_rejected]
     empty = [(one_line(name), lines_) for name, lines_ in counts.empty.items()]
     for name, rejected in empty[:SHOWN]:
         if rejected:
             lines.append(
-                f"WARNING  {name}: nothing in it could be read, {_n(rejected, 'line')} set aside; "
-                "is it what its name says?"
+                f"WARNING  {name}: nothing in it could be read, {many(rejected, 'line')} set "
+                "aside; is it what its name says?"
             )
         else:
             lines.append(f"empty    {name}: no records in it")
@@ -89,11 +90,11 @@ def summary(
     if counts.same_ids[0]:
         again, example = counts.same_ids
         lines.append(
-            f"ids      {_n(again, 'record')} with the id of an earlier one, such as "
-            f"{one_line(example)!r}; removals name them by place too (line)"
+            f"ids      {many(again, 'record')} with the id of an earlier one, such as "
+            f"{example!r}; removals name them by place too (line)"
         )
     if counts.capped:
-        lines.append(f"capped   {_n(counts.capped, 'block')} by --max-candidates")
+        lines.append(f"capped   {many(counts.capped, 'block')} by --max-candidates")
     lines += [f"wrote    {one_line(str(path))}" for path in paths.values() if path.exists()]
     return "\n".join(lines)
 
@@ -105,11 +106,14 @@ def findings(counts: Counts, shown: list[dict[str, Any]]) -> str:
         text = " ".join(row["text"].split())
         cut = text if len(text) <= WIDTH else f"{text[:WIDTH]}…"
         rule = row["evidence"]["rule"]
-        lines.append(f"{row['id']}: {row['start']}-{row['end']}: {row['kind']} ({rule}): {cut}")
+        place = f"{one_line(row['id'])}: {row['start']}-{row['end']}"
+        lines.append(f"{place}: {row['kind']} ({rule}): {one_line(cut)}")
     total = sum(counts.kinds.values())
     if total > len(shown):
         lines.append(f"and {total - len(shown):,} more")
-    found = f"{_n(total, 'span')} to clean in {_n(counts.cleaned + counts.dropped, 'record')}"
+    found = f"{many(total, 'span')} to clean in {many(counts.cleaned + counts.dropped, 'record')}"
+    if counts.rejected:
+        lines.append(f"{many(counts.rejected, 'line')} could not be read; try --on-error fail")
     return "\n".join([*lines, found if total else "nothing to clean"])
 
 
@@ -128,7 +132,7 @@ def _sources(counts: Counts) -> list[str]:
     lines = [f"sources  {'blocks':>9} {'removed':>9}"]
     for name, (blocks, removed) in ranked[:SOURCES]:
         share = 100 * removed / max(1, blocks)
-        lines.append(f"         {blocks:>9,} {removed:>9,} {share:5.1f} %  {name}")
+        lines.append(f"         {blocks:>9,} {removed:>9,} {share:5.1f} %  {one_line(name)}")
     if len(ranked) > SOURCES:
         lines.append(f"         and {len(ranked) - SOURCES:,} more")
     return lines
@@ -141,5 +145,6 @@ def stats(counts: Counts, fields: Mapping[tuple[str, str], int]) -> bytes:
     return orjson.dumps(row, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def _n(count: int, word: str) -> str:
+def many(count: int, word: str) -> str:
+    """'1 line', '2 lines'."""
     return f"{count:,} {word}{'' if count == 1 else 's'}"
