@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -44,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _stop)
+    gc.set_threshold(200_000, 20, 20)  # there are many objects, hardly any of them in cycles
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy would start threads for nothing
     try:
         code: int = arguments.run(arguments)
         if sys.stdout is not None:

@@ -133,6 +133,13 @@ def test_line_bounds(data):
     assert found[:n] == twins.line_bounds(data)
 
 
+@quick
+@given(st.binary(max_size=200), st.integers(0, 255))
+def test_count_byte(data, byte):
+    buf = np.frombuffer(data, dtype=np.uint8)
+    assert formats_kernels.count_byte(buf, byte) == data.count(byte)
+
+
 NAMES = st.sampled_from(["text", "body", "te", "texts", "n\u00f6", 'a"b', "a\\b", ""])
 VALUES = st.recursive(
     texts | st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False),

@@ -476,6 +476,7 @@ TWINS = {
     utf8.is_utf8: is_utf8,
     utf8.unescape: unescape,
     wrapping.unwrap: unwrap,
+    formats_kernels.count_byte: bytes.count,
     formats_kernels.line_bounds: line_bounds,
     formats_kernels.find_values: find_value,
     formats_kernels.lengths: len,

@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 
 from dedup.errors import InputError
+from dedup.formats import kernels
 from dedup.formats.lines import refused
 from dedup.formats.packed import SAMPLE
 
@@ -28,7 +29,6 @@ _CHARACTER = re.compile(
 _ARABIC = re.compile("[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufefc]")
 _SHOWN = re.compile(r"\S")
 MOST_WRONG = 0.1  # of the characters beyond ASCII, in text that is UTF-8 with damaged places
-STRIDE = 1 << 15
 VOTES = 5  # parts of a sample that vote on its encoding
 LEAST = 10  # accented letters that are no chance
 GAIN = 0.1  # in the share of Arabic letters that a repair must bring
@@ -202,12 +202,7 @@ def _doubtful(data: bytes, most: float, most_c2: float) -> bool:
 
 
 def _count(data: bytes, byte: int) -> int:
-    """How often a byte occurs; several times as fast as `bytes.count`."""
-    found = 0
-    for at in range(0, len(data), STRIDE):  # the comparison stays in the cache
-        view = np.frombuffer(data, np.uint8, min(STRIDE, len(data) - at), at)
-        found += int(np.count_nonzero(view == byte))
-    return found
+    return int(kernels.count_byte(np.frombuffer(data, dtype=np.uint8), byte))
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -31,7 +31,7 @@ Fields: TypeAlias = Counter[tuple[str, str]]
 """(meaning, field name) -> in how many records it served."""
 
 BOM = b"\xef\xbb\xbf"
-QUOTE, OBJECT = ord('"'), b"{}"
+QUOTE, OBJECT, NEWLINE = ord('"'), b"{}", ord("\n")
 EMPTY = msgspec.Raw(b'""')
 # A record's form: whether it has a struct of an earlier run, the number of its text's name twice,
 # and whether its text is in sections.
@@ -101,9 +101,10 @@ class Lines(NamedTuple):
     @classmethod
     def of(cls, data: bytes, before: int) -> tuple[Lines, int]:
         """The lines of a piece that so many others come before, and how many do now."""
-        room = data.count(b"\n") + 1
+        buf = np.frombuffer(data, dtype=np.uint8)
+        room = kernels.count_byte(buf, NEWLINE) + 1
         start, end = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
-        n = kernels.line_bounds(np.frombuffer(data, dtype=np.uint8), start, end)
+        n = kernels.line_bounds(buf, start, end)
         which = np.flatnonzero(start[:n] < end[:n])
         return cls(data, start[which], end[which], before + 1 + which), before + n
 
@@ -226,12 +227,10 @@ class JsonLines:
         for chunk in _without_bom(chunks):
             if not wanted.size:
                 return
-            ends = chunk.count(b"\n") + (not chunk.endswith(b"\n"))
-            if number + ends < wanted[0]:  # nothing wanted in here
-                number += ends
-                continue
             lines, number = Lines.of(chunk, number)
             n = int(np.searchsorted(wanted, number, side="right"))
+            if not n:
+                continue
             yield self._rows(lines.take(np.searchsorted(lines.number, wanted[:n])), forms[:n])
             wanted, forms = wanted[n:], forms[n:]
 

@@ -13,6 +13,8 @@ from dedup.engines.threads import in_order
 from dedup.records import I32, I64, U32, Bool
 from dedup.sketch import kernels
 
+STEPS = 512  # of a sum that stands for an integral
+
 
 class Buckets(NamedTuple):
     """Signatures that share a bucket with another: the only ones worth comparing.
@@ -45,13 +47,13 @@ def optimal_bands(threshold: float, num_perm: int, false_negative_weight: float)
     Returns:
         (bands, rows), bands * rows <= num_perm.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(160)
-    below, above = (nodes + 1) / 2 * threshold, (nodes + 1) / 2 * (1 - threshold) + threshold
+    middles = (np.arange(STEPS) + 0.5) / STEPS
+    below, above = middles * threshold, middles * (1 - threshold) + threshold
     best, least = (1, 1), float("inf")
     for bands in range(1, num_perm + 1):
         for rows in range(1, num_perm // bands + 1):
-            positive = float(weights @ (1 - (1 - below**rows) ** bands)) * threshold / 2
-            negative = float(weights @ ((1 - above**rows) ** bands)) * (1 - threshold) / 2
+            positive = float((1 - (1 - below**rows) ** bands).mean()) * threshold
+            negative = float(((1 - above**rows) ** bands).mean()) * (1 - threshold)
             error = positive * (1 - false_negative_weight) + negative * false_negative_weight
             if error < least:
                 best, least = (bands, rows), error
