@@ -12,6 +12,7 @@ from __future__ import annotations
 import html
 import unicodedata
 from functools import lru_cache
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -67,6 +68,21 @@ _MARK_FORMS = frozenset(p for p in PRESENTATION if _is_mark_form(p))
 _DELETE = dict.fromkeys(DELETED | _MARK_FORMS)
 
 
+# More marks on one letter than any spelling has. Normalizing brings the marks of a letter into
+# order by insertion, whose time grows with their number squared; they come to it in order.
+_MANY_MARKS = regex.compile(r"[\p{M}\uFF9E\uFF9F]{31,}")
+
+
+def _in_order(run: regex.Match[str]) -> str:
+    """The marks of a run, decomposed, each series of them ordered by its combining classes."""
+    marks = "".join(unicodedata.normalize("NFKD", mark) for mark in run[0])
+    series = groupby(marks, key=lambda mark: unicodedata.combining(mark) > 0)
+    return "".join(
+        "".join(sorted(some, key=unicodedata.combining) if combine else some)
+        for combine, some in series
+    )
+
+
 def fold(text: str) -> str:
     """The key of a text: its folded tokens, one space between them.
 
@@ -80,7 +96,8 @@ def tokens(text: str) -> list[str]:
     """The folded tokens of a text: runs of letters and numbers."""
     if "&" in text:
         text = html.unescape(text)
-    text = unicodedata.normalize("NFKC", text.translate(_DELETE))
+    text = _MANY_MARKS.sub(_in_order, text.translate(_DELETE))
+    text = unicodedata.normalize("NFKC", text)
     text = "".join(map(str.lower, text.translate(_DELETE)))
     found: list[str] = _TOKEN.findall(text.translate(FOLDED))
     return found
