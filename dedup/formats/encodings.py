@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 
 from dedup.errors import InputError
-from dedup.formats.lines import refused
+from dedup.formats.lines import MARK, refused
 from dedup.formats.packed import SAMPLE
 
 PIECE = 1 << 20
@@ -133,7 +133,7 @@ class _Decoded(io.RawIOBase):
         return text.encode("utf-8", self._errors)
 
     def _last(self, data: bytes) -> bytes:
-        text, mark, rest = data.partition(b"\0dedup:")
+        text, mark, rest = data.partition(MARK)
         if mark and refused(mark + rest):
             return self._utf8(text.removesuffix(b"\n"), True) + b"\n" + mark + rest
         return self._utf8(data, True)
