@@ -8,6 +8,8 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 
+from dedup.errors import one_line
+
 CHUNK = 1 << 21  # bytes read at once; a batch is made of so much
 # Begins a line that stands for what could not be read; drawn anew in every process, so that no
 # input has such a line of its own.
@@ -22,7 +24,8 @@ def refusal(rule: str, raw: bytes = b"") -> bytes:
         rule: what is wrong and what to try.
         raw: what it is about, as far as it is at hand.
     """
-    return MARK + rule.encode() + b"\0" + base64.b64encode(raw)
+    told = one_line(rule).replace("\0", "\\0").encode(errors="backslashreplace")
+    return MARK + told + b"\0" + base64.b64encode(raw)
 
 
 def refused(line: bytes) -> tuple[str, bytes] | None:
