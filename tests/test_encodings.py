@@ -81,6 +81,26 @@ def test_other_scripts_come_through(tmp_path, text, encoding):
         assert texts_of(result)[0] == many[0], name
 
 
+SECOND = {
+    HEBREW: "קבוצת הכדורגל זכתה בגביע אחרי משחק שהוכרע בבעיטות עונשין מול קהל גדול.",
+    FRENCH: "L'équipe de football a remporté la coupe après une séance de tirs au but.",
+    RUSSIAN: "Футбольная команда выиграла кубок в серии пенальти перед полным стадионом.",
+    CHINESE: "足球队在点球大战后赢得了奖杯，现场有大批观众为他们欢呼。",
+}
+
+
+@pytest.mark.parametrize("text", SECOND)
+def test_other_scripts_are_said_once(text):
+    rows = [
+        {"id": "a", "source": "a", "text": text},
+        {"id": "b", "source": "b", "text": f"{SECOND[text]}\n\n{text}"},
+        {"id": "c", "source": "c", "text": SECOND[text]},
+    ]
+    result = dedup.clean(rows)
+    assert [(row["id"], row["text"]) for row in result] == [("a", text), ("b", SECOND[text])]
+    assert {row["kind"] for row in result.removals} == {"duplicate", "blank"}
+
+
 def test_a_raw_dump_in_windows_1256(tmp_path):
     (tmp_path / "in.txt").write_bytes("\n".join(TEXTS).encode("cp1256"))
     result = dedup.clean(tmp_path / "in.txt")
