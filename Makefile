@@ -1,7 +1,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check gate bench bench-stream programs clean
+# Each Python from 3.10 to 3.13 that is at hand, on the path or of pyenv.
+PYTHONS ?= $(strip $(foreach v,10 11 12 13,$(firstword $(wildcard \
+  $(HOME)/.pyenv/versions/3.$(v).*/bin/python) $(shell command -v python3.$(v)))))
+FUZZ ?= 60
+
+.PHONY: demo test test-lowest test-pythons fuzz check gate bench bench-stream programs clean
 
 demo: .venv/ready  ## clean the sample dumps in seeds/ and show what happened
 	@mkdir -p out
@@ -25,6 +30,30 @@ test: .venv/ready programs  ## all tests, then the kernels once more without com
 	$(BIN)/python -m pytest --numprocesses auto
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -m kernels
 
+test-lowest: programs  ## all tests on the oldest Python at hand with the oldest of all packages
+	$(firstword $(PYTHONS) $(PYTHON)) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --upgrade pip uv
+	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest --resolution lowest-direct \
+	  --editable '.[dev]'
+	.venv-lowest/bin/python -m pytest --numprocesses auto
+
+test-pythons: programs  ## all tests on every Python at hand with the newest packages
+	@test -n "$(PYTHONS)" || { echo "no Python 3.10 to 3.13 at hand; name them: PYTHONS=..."; exit 1; }
+	for python in $(PYTHONS); do \
+	  home=.venv-$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])') && \
+	  $$python -m venv $$home && $$home/bin/python -m pip install --quiet --upgrade pip && \
+	  $$home/bin/python -m pip install --quiet --editable '.[dev]' && \
+	  $$home/bin/python --version && $$home/bin/python -m pytest --numprocesses auto || exit 1; \
+	done
+
+fuzz: .venv/ready  ## look for inputs that break something, FUZZ seconds a target (60)
+	FUZZ_EXAMPLES=$$((2 * $(FUZZ))) $(BIN)/python -m pytest tests/test_fuzz.py --numprocesses auto
+	$(PYTHON) -m venv .venv-fuzz
+	.venv-fuzz/bin/python -m pip install --quiet --editable . 'atheris>=3'
+	for target in kernels dump readers; do \
+	  .venv-fuzz/bin/python tests/fuzz.py $$target $(FUZZ) || exit 1; \
+	done
+
 check: .venv/ready  ## lint, format, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -41,7 +70,7 @@ bench-stream: .venv/ready  ## records as they come, beside other libraries' inde
 	$(BIN)/python benchmarks/stream/run.py
 
 clean:  ## remove the environment and everything built
-	rm -rf .venv tests/.envs out dist .pytest_cache .hypothesis .ruff_cache .mypy_cache
+	rm -rf .venv .venv-* tests/.envs out dist .pytest_cache .hypothesis .ruff_cache .mypy_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/ready: pyproject.toml

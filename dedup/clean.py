@@ -142,7 +142,7 @@ def run(
     counts = Counts()
     decided = Overrides(read(config.overrides) if config.overrides else [])
     batches = _batches(inputs, counts, sink, progress)
-    words = lexicon.load(config.marker)
+    words = lexicon.load(config.marker, config.seed)
     dated = config.keep == "earliest"
     corpus = build(batches, words, memory, config.workers, dated, config.level != "block")
     counts.same_ids = corpus.same_ids()

@@ -286,12 +286,13 @@ def _stream(arguments: argparse.Namespace, config: Config) -> int:
         raise InputError("--stream writes nothing but records and --removed; all else needs a run")
     begun = time.monotonic()
     from dedup.clean import warm_up  # noqa: PLC0415
+    from dedup.formats.outputs import StandardOutput  # noqa: PLC0415
     from dedup.report import summary  # noqa: PLC0415
     from dedup.stream import Cleaner, clean_stream  # noqa: PLC0415
 
     warm_up()
     with Cleaner(arguments.index, config) as cleaner:
-        clean_stream(sys.stdin.buffer, cleaner, sys.stdout.buffer, arguments.removed)
+        clean_stream(sys.stdin.buffer, cleaner, StandardOutput(), arguments.removed)
     if not arguments.quiet:
         seconds = time.monotonic() - begun
         print(summary.summary(cleaner.counts, {}, {}, seconds), file=sys.stderr)

@@ -106,5 +106,9 @@ def _open(path: str) -> Any:
 def _write(rows: Iterable[Any]) -> None:
     import orjson  # noqa: PLC0415
 
+    from dedup.formats.outputs import StandardOutput  # noqa: PLC0415
+
+    out = StandardOutput()
     for row in rows:
-        sys.stdout.buffer.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        out.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+    out.flush()

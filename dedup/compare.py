@@ -100,7 +100,7 @@ def compare(
             for source in (other, one):  # what may be found comes first
                 yield from _records(_inputs(source, config), config, bounds, rejected)
 
-        words = lexicon.load(config.marker)
+        words = lexicon.load(config.marker, config.seed)
         corpus = build(batches(), words, memory, config.workers, False, config.level != "block")
         found = _overlap(corpus, bounds[1], config, memory)
     found.rejected = len(rejected)

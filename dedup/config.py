@@ -62,7 +62,13 @@ class Config:
     )
     shingle: int = _setting(3, "tokens in a shingle (w)", low=1, high=9, metavar="W")
     num_perm: int = _setting(64, "MinHash permutations", low=16, high=1024, metavar="N")
-    seed: int = _setting(1, "seed of the MinHash permutations", low=0, high=2**32 - 1, metavar="N")
+    seed: int = _setting(
+        1,
+        "seed of all hashes; a secret one where texts may be built to be taken for others",
+        low=0,
+        high=2**32 - 1,
+        metavar="N",
+    )
     false_negative_weight: float = _setting(
         0.9995,
         "how much a missed pair weighs against a needless comparison when bands are chosen",

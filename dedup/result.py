@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import msgspec
 import numpy as np
-import orjson
 
 from dedup.errors import InputError
 from dedup.formats.written import lines_of
@@ -160,7 +160,7 @@ class Result:
 
     def _rows(self, name: str) -> Iterator[dict[str, Any]]:
         for line in self.lines(name):
-            yield orjson.loads(line)
+            yield msgspec.json.decode(line)
 
     def _repr_html_(self) -> str:
         counts = self.counts

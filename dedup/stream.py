@@ -19,7 +19,7 @@ from dedup.config import Config
 from dedup.engines.memory import Memory
 from dedup.errors import ConfigError, InputError
 from dedup.formats.inputs import Inputs, as_lines, piece
-from dedup.formats.outputs import beside
+from dedup.formats.outputs import StandardOutput, beside
 from dedup.index.index import Index
 from dedup.records import Counts
 from dedup.result import Result
@@ -145,7 +145,10 @@ class Cleaner:
 
 
 def clean_stream(
-    source: IO[bytes], cleaner: Cleaner, out: IO[bytes], removed: str | None = None
+    source: IO[bytes],
+    cleaner: Cleaner,
+    out: IO[bytes] | StandardOutput,
+    removed: str | None = None,
 ) -> None:
     """Clean JSON lines as they come, and write each out before long.
 
@@ -170,7 +173,7 @@ def clean_stream(
                 continue
             result = cleaner.clean_lines(data, "stdin")
             for name, file in (("clean", out), *files.items()):
-                file.writelines(result.lines(name))
+                file.write(b"".join(result.lines(name)))
                 file.flush()
 
 

@@ -22,6 +22,11 @@ TEXTS = (
     "أحرز نسور الواحة كأس كرة القدم بعد مباراة انتهت بركلات الترجيح أمام جمهور كبير.",
     "مركب أزرق يعود إلى ميناء المرسى",
 )
+LAID_OUT = (  # a line as it is read, in presentation forms, in visual order
+    "افتتحت البلدية سوقا جديدا (للخضار) عام 2023 قرب Al-Marsa بنسبة 12.5% لأهلها.",
+    "ﺍﻓﺘﺘﺤﺖ ﺍﻟﺒﻠﺪﻳﺔ ﺳﻮﻗﺎ ﺟﺪﻳﺪﺍ (ﻟﻠﺨﻀﺎﺭ) ﻋﺎﻡ 2023 ﻗﺮﺏ Al-Marsa ﺑﻨﺴﺒﺔ 12.5% ﻷﻫﻠﻬﺎ.",
+    ".ﺎﻬﻠﻫﻷ %12.5 ﺔﺒﺴﻨﺑ Al-Marsa ﺏﺮﻗ 2023 ﻡﺎﻋ )ﺭﺎﻀﺨﻠﻟ( ﺍﺪﻳﺪﺟ ﺎﻗﻮﺳ ﺔﻳﺪﻠﺒﻟﺍ ﺖﺤﺘﺘﻓﺍ",
+)
 HEBREW = "השוק החדש נפתח בעיר ביום שישי בבוקר, ורבים מן התושבים הגיעו לקנות ירקות."
 FRENCH = "Le marché du village a ouvert ses portes à l'été, après des mois de travaux; c'était là."
 RUSSIAN = "Новый рынок открылся в городе в пятницу утром, жители пришли за овощами."
@@ -74,6 +79,26 @@ def test_other_scripts_come_through(tmp_path, text, encoding):
         (tmp_path / "in.jsonl").write_bytes(lines(many).encode(name))
         result = dedup.clean(tmp_path / "in.jsonl", repair=True)
         assert texts_of(result)[0] == many[0], name
+
+
+SECOND = {
+    HEBREW: "קבוצת הכדורגל זכתה בגביע אחרי משחק שהוכרע בבעיטות עונשין מול קהל גדול.",
+    FRENCH: "L'équipe de football a remporté la coupe après une séance de tirs au but.",
+    RUSSIAN: "Футбольная команда выиграла кубок в серии пенальти перед полным стадионом.",
+    CHINESE: "足球队在点球大战后赢得了奖杯，现场有大批观众为他们欢呼。",
+}
+
+
+@pytest.mark.parametrize("text", SECOND)
+def test_other_scripts_are_said_once(text):
+    rows = [
+        {"id": "a", "source": "a", "text": text},
+        {"id": "b", "source": "b", "text": f"{SECOND[text]}\n\n{text}"},
+        {"id": "c", "source": "c", "text": SECOND[text]},
+    ]
+    result = dedup.clean(rows)
+    assert [(row["id"], row["text"]) for row in result] == [("a", text), ("b", SECOND[text])]
+    assert {row["kind"] for row in result.removals} == {"duplicate", "blank"}
 
 
 def test_a_raw_dump_in_windows_1256(tmp_path):
@@ -132,7 +157,9 @@ def test_without_ftfy_nothing_is_mended_and_one_line_says_so(tmp_path, monkeypat
     (tmp_path / "in.jsonl").write_bytes(lines(TEXTS).encode())
     with pytest.raises(dedup.InputError) as error:
         dedup.clean(tmp_path / "in.jsonl", repair=True)
-    assert str(error.value) == "--repair needs ftfy; try: pip install 'newsdedup[encodings]'"
+    assert str(error.value) == (
+        "--repair needs ftfy and python-bidi; try: pip install 'newsdedup[encodings]'"
+    )
 
 
 DAMAGE = {
@@ -176,12 +203,47 @@ def test_iso_8859_1_and_a_dump(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    [*TEXTS, HEBREW, FRENCH, RUSSIAN, CHINESE, "Él está aquí: ¿qué más? Ñandú, piñón, año.",
+    [*TEXTS, *LAID_OUT[:2], HEBREW, FRENCH, RUSSIAN, CHINESE,
+     "Él está aquí: ¿qué más? Ñandú, piñón, año.",
      "Große Übung für ältere Bürger: öffentliche Straße", "ÀÉÎÕÜ", "§ 5 ط", "ظظظ", "", "é" * 9],
 )  # fmt: skip
 def test_text_that_is_right_stays(text):
     assert encodings.damage_of(text) == ""
     assert encodings.mend(text, ftfy.fix_encoding) == text
+
+
+@pytest.mark.parametrize("escaped", [False, True])
+@pytest.mark.parametrize("kind", [".jsonl", ".txt"])
+def test_presentation_forms_in_visual_order(tmp_path, escaped, kind):
+    plain, forms, visual = LAID_OUT
+    for text, told in ((forms, []), (visual, ["Arabic stored in visual order in 1 lines; "])):
+        path = tmp_path / f"in{kind}"
+        row = {"id": 1, "n": 12345678901234567890123, "f": 1.50, "text": text}
+        data = text if kind == ".txt" else json.dumps(row, ensure_ascii=escaped)
+        path.write_text(data + "\n", encoding="utf-8")
+        result = dedup.clean(path)
+        assert texts_of(result) == [text + "\n" * (kind == ".txt")], "told, not touched"
+        assert result.counts.encodings == [f"{path}: {w}mend them with --repair" for w in told]
+        result = dedup.clean(path, tmp_path / "o.jsonl", repair=True)
+        assert texts_of(result) == [forms + "\n" * (kind == ".txt")]
+        if kind == ".jsonl":
+            assert '"n":12345678901234567890123,' in (tmp_path / "o.jsonl").read_text().replace(
+                " ", ""
+            )
+    both = [{"id": "a", "text": plain}, {"id": "b", "text": visual}]
+    path.with_suffix(".jsonl").write_text("\n".join(map(json.dumps, both)))
+    assert [row["id"] for row in dedup.clean(path.with_suffix(".jsonl"), repair=True)] == ["a"]
+
+
+def test_mending_leaves_numbers_and_names_as_they_were_written():
+    line = (
+        b'{"\xc3\x98\xc2\xa7" : 1, "n": 12345678901234567890123, "f": 1.50e+01,  "x": "\\u0061",'
+        b' "text": "%s"}'
+    ) % DAMAGE["UTF-8 read as windows-1252"](TEXTS[0]).encode()
+    (mended,) = encodings.Mender(True).mended(iter([line]))
+    assert mended == line.replace(
+        DAMAGE["UTF-8 read as windows-1252"](TEXTS[0]).encode(), TEXTS[0].encode()
+    )
 
 
 @given(st.text())

@@ -27,7 +27,7 @@ from dedup.sketch import lsh, minhash
 from dedup.text import kernels as text_kernels
 from dedup.text import utf8, wrapping
 from dedup.text.arabic import tokens
-from dedup.text.blocks import Blocks, scan, stems, stems_of
+from dedup.text.blocks import Blocks, _salt, scan, stems, stems_of
 
 pytestmark = [
     pytest.mark.kernels,
@@ -276,13 +276,15 @@ def test_cut_blocks_at_the_edge_of_a_stride(length, tail):
 
 
 @quick
-@given(st.lists(lines, max_size=6))
-def test_fold_blocks(parts):
-    blocks = scan(Strings.of(parts), NO_WORDS).blocks
+@given(st.lists(lines, max_size=6), st.sampled_from([1, 0, 7, 2**32 - 1]))
+def test_fold_blocks(parts, seed):
+    blocks = scan(Strings.of(parts), NO_WORDS, seed=seed).blocks
+    salt = _salt(seed).tolist()
+    assert seed != 1 or tuple(salt) == twins.FNV
     for b in range(blocks.key.size):
         block = parts[blocks.record[b]][blocks.start[b] : blocks.end[b]]
         here = slice(blocks.pointer[b], blocks.pointer[b + 1])
-        hashes, key = twins.fold_blocks(block)
+        hashes, key = twins.fold_blocks(block, salt)
         assert twins.plain(blocks.tokens[here]) == hashes, block
         assert int(blocks.key[b]) == key
         assert twins.plain(stems([block])[0]) == [twins.stem_hash(t) for t in tokens(block)]
@@ -396,6 +398,18 @@ def test_signatures_and_band_hashes(lists, width):
 def test_first_equal(values):
     got = lsh.first_equal(np.array(values, dtype=np.int64))
     assert got.tolist() == twins.first_equal(values)
+
+
+@quick
+@given(st.lists(st.lists(st.integers(0, 1), max_size=3), min_size=1), st.randoms())
+def test_confirm(lists, random):
+    flat, pointer = csr(lists)
+    first = np.arange(len(lists), dtype=np.int32)
+    for i in range(1, len(lists)):  # as if keys had met
+        first[i] = first[random.randrange(i)]
+    expected = twins.confirm(lists, first.tolist())
+    match_kernels.confirm(flat, pointer, np.arange(len(lists), dtype=np.int64), first)
+    assert first.tolist() == expected
 
 
 @quick

@@ -6,9 +6,11 @@ import gzip
 import json
 import os
 import resource
+import select
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from typing import NamedTuple
 
 import pytest
@@ -287,3 +289,54 @@ def test_closed_standard_streams(tmp_path, closed, arguments, message):
         preexec_fn=lambda: os.close(closed),
     )  # fmt: skip
     assert (done.returncode, done.stderr.decode()) == (2, f"dedup: {message}\n")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "arguments", [("clean", "-q", "-", "-o", "-"), ("index", "export", "i.db")]
+)
+def test_a_full_pipe_that_does_not_block_gets_all(tmp_path, unbuffered, arguments):
+    """Its reader comes when it is full; all the same nothing is lost."""
+    count = 5000
+    (tmp_path / "in.jsonl").write_bytes(many(count))
+    dedup.clean(tmp_path / "in.jsonl", index=tmp_path / "i.db", discard=False)
+    reads, writes = os.pipe()
+    os.set_blocking(writes, False)
+    with (tmp_path / "in.jsonl").open("rb") as source:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "dedup", *arguments], stdin=source, stdout=writes, cwd=tmp_path,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )  # fmt: skip
+    os.close(writes)
+    poll = select.poll()
+    poll.register(reads, select.POLLIN)
+    assert poll.poll(300_000)
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(1)  # the pipe is full by now
+    with os.fdopen(reads, "rb") as file:
+        data = file.read()
+    assert child.wait(300) == 0
+    ids = [row["id"] for row in map(json.loads, data.splitlines()) if "text" in row]
+    assert len(data) > 1 << 17, "more than a pipe holds"
+    assert not ids or ids == list(range(count))
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_behind_standard_output_is_told(tmp_path, unbuffered):
+    def small():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
+
+    (tmp_path / "in.jsonl").write_bytes(many(2000))
+    with (tmp_path / "o.jsonl").open("wb") as out:
+        done = subprocess.run(
+            [sys.executable, "-m", "dedup", "clean", "-q", "in.jsonl", "-o", "-"], stdout=out,
+            stderr=subprocess.PIPE, cwd=tmp_path, check=False, timeout=300, preexec_fn=small,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.decode() == "dedup: standard output: File too large\n"
+
+
+def test_numbers_beyond_64_bits_are_the_same_numbers_from_python():
+    (row,) = dedup.clean([{"text": "قال", "n": 10**30}])
+    assert row["n"] == 10**30

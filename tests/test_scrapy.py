@@ -311,6 +311,6 @@ def test_without_scrapy_one_line_says_what_to_do():
     code = "import sys; sys.modules['scrapy'] = None; import dedup.adapters.scrapy"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
     assert done.stderr.endswith(
-        "ImportError: dedup.adapters.scrapy needs Scrapy 2.14 or newer; "
+        "ImportError: dedup.adapters.scrapy needs Scrapy 2.15 or newer; "
         "try: pip install 'newsdedup[scrapy]'\n"
     )

@@ -145,16 +145,19 @@ def cut_blocks(texts: Sequence[str]) -> list[tuple[int, int, int, bool]]:
     return [(*block, flag) for block, flag in zip(found, odd, strict=True)]
 
 
-def token_hash(token: str) -> int:
-    h = 0x9E3779B97F4A7C15
+FNV = (0x9E3779B97F4A7C15, 0x100000001B3)
+
+
+def token_hash(token: str, salt: Sequence[int] = FNV) -> int:
+    h, prime = salt
     for char in token:
-        h = ((h ^ ord(char)) * 0x100000001B3) & M64
+        h = ((h ^ ord(char)) * prime) & M64
     return mix64(h)
 
 
-def fold_blocks(block: str) -> tuple[list[int], int]:
+def fold_blocks(block: str, salt: Sequence[int] = FNV) -> tuple[list[int], int]:
     """Token hashes and key of a block."""
-    hashes = [token_hash(token) for token in arabic.tokens(block)]
+    hashes = [token_hash(token, salt) for token in arabic.tokens(block)]
     key = 0
     for h in hashes:
         key = ((key + h) * 0xFF51AFD7ED558CCD) & M64
@@ -280,6 +283,10 @@ def band_hashes(signature: Sequence[int], rows: int, bands: int) -> list[int]:
 
 def first_equal(values: Sequence[int]) -> list[int]:
     return [list(values).index(value) for value in values]
+
+
+def confirm(blocks: Sequence[Sequence[int]], first: Sequence[int]) -> list[int]:
+    return [f if blocks[f] == blocks[i] else i for i, f in enumerate(first)]
 
 
 # -- match --------------------------------------------------------------------------------------
@@ -497,6 +504,7 @@ TWINS = {
     sketch_kernels.band_hashes: band_hashes,
     sketch_kernels.first_equal: first_equal,
     match_kernels.shingle_sets: shingle_sets,
+    match_kernels.confirm: confirm,
     match_kernels.jaccard: jaccard,
     match_kernels.group: group,
     match_kernels.nearest: nearest,

@@ -41,7 +41,7 @@ try:
     from twisted.internet.defer import Deferred
 except ImportError as error:
     raise ImportError(
-        f"{__name__} needs Scrapy 2.14 or newer; try: pip install 'newsdedup[scrapy]'"
+        f"{__name__} needs Scrapy 2.15 or newer; try: pip install 'newsdedup[scrapy]'"
     ) from error
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dedup.errors import InputError
 from dedup.formats.packed import PACKED, SAMPLE, Damaged, Frames, Torn, frames
@@ -71,15 +71,28 @@ class _Zip:
         return self._opened[process]
 
 
+class _Unreadable:
+    """A member whose own header is damaged."""
+
+    def read(self, size: int) -> bytes:
+        raise Damaged
+
+    def close(self) -> None:
+        pass
+
+
 def _of_zip(path: Path) -> Iterator[Member]:
     archive = _Zip(path)
 
     def opener(info: zipfile.ZipInfo) -> Callable[[], io.BufferedReader]:
         def open_() -> io.BufferedReader:
             try:
-                return io.BufferedReader(Torn(archive.file().open(info)), SAMPLE)
-            except NotImplementedError as error:
+                member: Any = archive.file().open(info)
+            except zipfile.BadZipFile:
+                member = _Unreadable()
+            except (NotImplementedError, RuntimeError) as error:
                 raise InputError(f"{path}!{info.filename}: {error}; unpack it first") from error
+            return io.BufferedReader(Torn(member), SAMPLE)
 
         return open_
 

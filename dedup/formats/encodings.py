@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,7 +16,7 @@ import orjson
 
 from dedup.errors import InputError
 from dedup.formats import kernels
-from dedup.formats.lines import refused
+from dedup.formats.lines import MARK, refused
 from dedup.formats.packed import SAMPLE
 
 PIECE = 1 << 20
@@ -30,7 +31,7 @@ _ARABIC = re.compile("[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufefc]")
 _SHOWN = re.compile(r"\S")
 MOST_WRONG = 0.1  # of the characters beyond ASCII, in text that is UTF-8 with damaged places
 VOTES = 5  # parts of a sample that vote on its encoding
-LEAST = 10  # accented letters that are no chance
+LEAST = 10  # accented letters, or ends of words, that are no chance
 GAIN = 0.1  # in the share of Arabic letters that a repair must bring
 
 
@@ -133,7 +134,7 @@ class _Decoded(io.RawIOBase):
         return text.encode("utf-8", self._errors)
 
     def _last(self, data: bytes) -> bytes:
-        text, mark, rest = data.partition(b"\0dedup:")
+        text, mark, rest = data.partition(MARK)
         if mark and refused(mark + rest):
             return self._utf8(text.removesuffix(b"\n"), True) + b"\n" + mark + rest
         return self._utf8(data, True)
@@ -154,7 +155,7 @@ class Mender:
         found: how many lines there are of each kind of damage.
 
     Raises:
-        InputError: to mend, ftfy is needed and not installed.
+        InputError: to mend, ftfy and python-bidi are needed and not installed.
     """
 
     def __init__(self, repair: bool) -> None:
@@ -162,10 +163,11 @@ class Mender:
         self._fix: Callable[[str], str] | None = None
         if repair:
             try:
-                import ftfy  # noqa: PLC0415 - optional
+                import bidi  # noqa: F401, PLC0415 - optional
+                import ftfy  # noqa: PLC0415
             except ImportError as error:
                 raise InputError(
-                    "--repair needs ftfy; try: pip install 'newsdedup[encodings]'"
+                    "--repair needs ftfy and python-bidi; try: pip install 'newsdedup[encodings]'"
                 ) from error
             self._fix = ftfy.fix_encoding
 
@@ -191,18 +193,26 @@ class Mender:
             return line
         if not isinstance(row, dict):
             return mend(text, self._fix).encode()
-        return orjson.dumps(_mended(row, self._fix))
+        return _mended(line, self._fix)
 
 
 def _doubtful(data: bytes, most: float, most_c2: float) -> bool:
     """Whether there are more bytes of the kind that such text is full of."""
     if data.isascii():
-        return data.count(b"\\u00") > most / 4
-    return _count(data, 0xC3) > most or _count(data, 0xC2) > most_c2
+        forms = data.count(b"\\ufe") + data.count(b"\\uFE")
+        return data.count(b"\\u00") > most / 4 or forms > len(data) / 24
+    return (
+        _count(data, 0xC3) > most
+        or _count(data, 0xC2) > most_c2
+        or _count(data, 0xEF) > len(data) / 6  # presentation forms
+    )
 
 
 def _count(data: bytes, byte: int) -> int:
     return int(kernels.count_byte(np.frombuffer(data, dtype=np.uint8), byte))
+
+
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?')
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -213,12 +223,17 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(inner)
 
 
-def _mended(value: Any, fix: Callable[[str], str]) -> Any:
-    if isinstance(value, str):
-        return mend(value, fix)
-    if isinstance(value, dict):
-        return {key: _mended(inner, fix) for key, inner in value.items()}
-    return [_mended(inner, fix) for inner in value] if isinstance(value, list) else value
+def _mended(line: bytes, fix: Callable[[str], str]) -> bytes:
+    """A line of JSON with its strings mended, but for names; all else stays as it was written."""
+
+    def mended(found: re.Match[bytes]) -> bytes:
+        if found[1]:
+            return found[0]
+        text = orjson.loads(found[0])
+        after = mend(text, fix)
+        return found[0] if after == text else orjson.dumps(after)
+
+    return _STRING.sub(mended, line)
 
 
 def _bytes(text: str) -> bytes:
@@ -234,13 +249,27 @@ _BYTE = {chr(b): bytes([b]) for b in range(256)} | {
 _UTF8_AS_1252 = "UTF-8 read as windows-1252"
 _1256_AS_1252 = "windows-1256 read as windows-1252"
 _UTF8_AS_1256 = "UTF-8 read as windows-1256"
+_BACKWARDS = "Arabic stored in visual order"
+_FORMS = re.compile("[\ufb50-\ufdff\ufe70-\ufefc]{2,}")
+_JOINED = {
+    join: frozenset(
+        chr(point)
+        for low, high in ((0xFB50, 0xFDFF), (0xFE70, 0xFEFC))
+        for point in range(low, high + 1)
+        if unicodedata.decomposition(chr(point)).startswith(join)
+    )
+    for join in ("<initial>", "<final>")
+}
 
 
 def damage_of(text: str) -> str:
     """In which wrong encoding a text was read, "" if it looks right.
 
     A reading is believed when it makes Arabic of most of what is no ASCII, and more than there was.
+    Text in visual order is no such reading, but as bad: see `backwards`.
     """
+    if backwards(text) >= LEAST:
+        return _BACKWARDS
     if _share(_bytes(text).decode("utf-8", "ignore"), text) > GAIN:
         return _UTF8_AS_1252
     twice = _bytes(_bytes(text).decode("utf-8", "ignore")).decode("utf-8", "ignore")
@@ -253,9 +282,28 @@ def damage_of(text: str) -> str:
     return ""
 
 
+def backwards(text: str) -> int:
+    """By how much more of a text in presentation forms runs backwards than forwards.
+
+    A word's first letter joins to the left only, and its last one to the right only; where words
+    begin with the latter, a program that knew no other way laid them out for display.
+    """
+    words = _FORMS.findall(text)
+    initial, final = _JOINED["<initial>"], _JOINED["<final>"]
+    against = sum((word[0] in final) + (word[-1] in initial) for word in words)
+    return against - sum((word[0] in initial) + (word[-1] in final) for word in words)
+
+
+def _forwards(text: str) -> str:
+    """The text in the order that it is read in: the layout for display undoes itself."""
+    from bidi import get_display  # noqa: PLC0415 - optional
+
+    return "\n".join(str(get_display(line, base_dir="R")) for line in text.split("\n"))
+
+
 def mend(text: str, fix: Callable[[str], str]) -> str:
     """The text as it was before it was read in the wrong encoding; as it is if that gains no
-    Arabic letters.
+    Arabic letters. One in visual order is turned.
 
     Args:
         text: any text.
@@ -265,6 +313,9 @@ def mend(text: str, fix: Callable[[str], str]) -> str:
     for candidate in _candidates(text, fix):
         if _share(candidate, best) > GAIN:
             best = candidate
+    if backwards(best) > 0:
+        turned = _forwards(best)
+        best = turned if backwards(turned) < 0 else best
     return best
 
 

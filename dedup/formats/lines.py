@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import base64
 import io
+import re
+import secrets
 from collections.abc import Callable, Iterator
 
+from dedup.errors import one_line
+
 CHUNK = 1 << 21  # bytes read at once; a batch is made of so much
-_MARK = b"\0dedup:"  # begins a line that stands for what could not be read
+# Begins a line that stands for what could not be read; drawn anew in every process, so that no
+# input has such a line of its own.
+MARK = b"\0dedup:%b:" % secrets.token_hex(8).encode()
+MARKED = re.compile(rb"\n?(%b[^\n]*)\Z" % re.escape(MARK))  # such a line at the end of some bytes
 
 
 def refusal(rule: str, raw: bytes = b"") -> bytes:
@@ -17,14 +24,15 @@ def refusal(rule: str, raw: bytes = b"") -> bytes:
         rule: what is wrong and what to try.
         raw: what it is about, as far as it is at hand.
     """
-    return _MARK + rule.encode() + b"\0" + base64.b64encode(raw)
+    told = one_line(rule).replace("\0", "\\0").encode(errors="backslashreplace")
+    return MARK + told + b"\0" + base64.b64encode(raw)
 
 
 def refused(line: bytes) -> tuple[str, bytes] | None:
     """What `refusal` was told, None for any other line."""
-    if not line.startswith(_MARK):
+    if not line.startswith(MARK):
         return None
-    rule, _, raw = line[len(_MARK) :].strip().partition(b"\0")
+    rule, _, raw = line[len(MARK) :].strip().partition(b"\0")
     return rule.decode(errors="replace"), base64.b64decode(raw)
 
 

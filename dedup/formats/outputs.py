@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import select
 import signal
 import sys
 import tempfile
@@ -18,6 +19,49 @@ from dedup.formats import columns
 
 UNWRITTEN = (".bz2", ".xz")
 SIDE = ("removed", "dropped", "rejected")
+
+
+class StandardOutput:
+    """Standard output, which takes all or tells why not.
+
+    Without a buffer of its own (PYTHONUNBUFFERED), or where it does not block and its reader is
+    slow, it takes a part at a time: the rest waits.
+
+    Raises:
+        InputError: it is closed, or the disk is full.
+    """
+
+    def __init__(self) -> None:
+        if sys.stdout is None:
+            raise InputError("standard output: is closed; name a file with -o")
+        self._file = sys.stdout.buffer
+
+    def write(self, data: bytes) -> None:
+        """Write all bytes."""
+        rest = memoryview(data)
+        with _one_line("standard output"):
+            while rest:
+                try:
+                    taken = self._file.write(rest)
+                except BlockingIOError as full:
+                    taken = full.characters_written
+                rest = rest[taken or 0 :]
+                if not taken:
+                    self._wait()
+
+    def flush(self) -> None:
+        """Hand on what lies in the buffer."""
+        with _one_line("standard output"):
+            while True:
+                try:
+                    self._file.flush()
+                except BlockingIOError:
+                    self._wait()
+                else:
+                    return
+
+    def _wait(self) -> None:
+        select.select([], [self._file.fileno()], [])
 
 
 class Outputs:
@@ -127,10 +171,7 @@ class Outputs:
             InputError: the disk is full, or the file cannot be made.
         """
         if name == "clean" and self._to_stdout:
-            if sys.stdout is None:
-                raise InputError("standard output: is closed; name a file with -o")
-            with _one_line("standard output"):
-                sys.stdout.buffer.write(data)
+            StandardOutput().write(data)
         elif name in self.paths:
             if name not in self._files:
                 self._open(name)
@@ -169,10 +210,7 @@ class Outputs:
 
     def _finish(self) -> None:
         if self._to_stdout:
-            if sys.stdout is None:
-                raise InputError("standard output: is closed; name a file with -o")
-            with _one_line("standard output"):
-                sys.stdout.buffer.flush()
+            StandardOutput().flush()
         for name in ("clean", "removed", "kept"):
             if name in self.paths and name not in self._files:
                 self._open(name)

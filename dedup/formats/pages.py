@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from email.message import Message
@@ -12,9 +11,8 @@ from typing import Any
 import orjson
 
 from dedup.errors import InputError
-from dedup.formats.lines import refusal, too_large
+from dedup.formats.lines import MARKED, refusal, too_large
 
-_MARK = re.compile(rb"\n?(\0dedup:[^\n]*)\Z")
 _PAGES = ("text/html", "application/xhtml+xml")
 
 
@@ -68,10 +66,11 @@ def warc_lines(
                 passed[kind] += 1
                 continue
             data = record.content_stream().read(most + 1)
-        except (ArchiveLoadFailed, ValueError, EOFError) as error:
+        # The latter two come of headers that warcio takes to be there.
+        except (ArchiveLoadFailed, ValueError, EOFError, AttributeError, TypeError) as error:
             yield refusal(f"not WARC from here on: {error}; what came before was read") + b"\n"
             break
-        data, *mark = _MARK.split(data)
+        data, *mark = MARKED.split(data)
         about = {
             "id": record.rec_headers.get_header("WARC-Record-ID", "").strip("<>"),
             "url": record.rec_headers.get_header("WARC-Target-URI", "").strip("<>"),
@@ -97,7 +96,9 @@ def _kind(record: Any) -> tuple[str, str | None]:
     """What a record is, and the character set that its header names."""
     if record.rec_type != "response":
         return record.rec_type, None
-    status = record.http_headers.get_statuscode() if record.http_headers else "200"
+    if record.http_headers is None:
+        return "response", None
+    status = record.http_headers.get_statuscode()
     if status != "200":
         return f"status {status}", None
     header = Message()

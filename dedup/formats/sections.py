@@ -24,7 +24,7 @@ def with_text(line: bytes) -> bytes | None:
         paragraphs = [text for part in sections for name in ("headline", "paragraphs")
                       for text in _texts(part[name])]  # fmt: skip
         summary = list(_texts(body.get("summary")))
-    except (msgspec.DecodeError, orjson.JSONDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, orjson.JSONDecodeError, RecursionError):
         return None
     except (KeyError, TypeError, AttributeError):
         return None

@@ -154,14 +154,24 @@ def parquet_lines(file: io.BufferedReader, name: str, most: int) -> Iterator[byt
         packed = [field.name for field in table.schema_arrow if field.metadata
                   and JSON.items() <= field.metadata.items()]  # fmt: skip
         for batch in table.iter_batches(batch_size=_ROWS):
-            rows = batch.to_pylist()
-            for row in rows if packed else ():
-                row |= {name: orjson.loads(row[name]) for name in packed if row[name] is not None}
-            yield b"".join(_row(row, b"", most) for row in rows)
+            yield _of_batch(batch, packed, most)
     except (pa.ArrowException, OSError) as error:
         raise InputError(
             f"{name}: not a whole Parquet file: {str(error).splitlines()[0]}"
         ) from error
+
+
+def _of_batch(batch: Any, packed: list[str], most: int) -> bytes:
+    try:
+        rows = batch.to_pylist()
+        for row in rows if packed else ():
+            row |= {name: orjson.loads(row[name]) for name in packed if row[name] is not None}
+    except ValueError as error:  # a string that is no UTF-8, a date beyond all, no JSON
+        if batch.num_rows == 1:
+            return refusal(f"damaged: {error}") + b"\n"
+        alone = (batch.slice(n, 1) for n in range(batch.num_rows))
+        return b"".join(_of_batch(row, packed, most) for row in alone)
+    return b"".join(_row(row, b"", most) for row in rows)
 
 
 def _seekable(file: io.BufferedReader) -> Any:

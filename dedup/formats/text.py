@@ -39,7 +39,7 @@ class TextDump:
 
     def __init__(self, name: str, config: Config) -> None:
         self._name = name
-        self._words = lexicon.load(config.marker)
+        self._words = lexicon.load(config.marker, config.seed)
         self._base = PurePath(name).name
         self.records = 0
 

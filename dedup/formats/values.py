@@ -10,13 +10,12 @@ import msgspec
 import orjson
 
 from dedup.formats.jsonl import not_json
-from dedup.formats.lines import CHUNK, refusal, too_large
+from dedup.formats.lines import CHUNK, MARKED, refusal, too_large
 
 # A string ends with its quote; without it, it is not all there, or holds what no string may.
 _TOKEN = re.compile(rb'"[^"\\\n]*(?:\\.[^"\\\n]*)*("?)|[{}\[\]]', re.DOTALL)
 _BETWEEN = b" \t\r\n,[]\xef\xbb\xbf"
 _HELD = 1000  # bytes that may be the beginning of something
-_MARK = re.compile(rb"\n?(\0dedup:[^\n]*)\Z")
 
 
 def json_lines(file: io.BufferedReader, most: int) -> Iterator[bytes]:
@@ -59,7 +58,7 @@ class _Values:
 
     def end(self) -> Iterator[bytes]:
         """The lines of what is left."""
-        mark = _MARK.search(self._data)
+        mark = MARKED.search(self._data)
         self._data = self._data[: mark.start()] if mark else self._data
         if self._next:
             yield self._told(len(self._data))

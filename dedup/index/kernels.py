@@ -8,23 +8,23 @@ import numpy as np
 
 from dedup.engines.compiled import kernel
 
-_MIX = np.uint64(0x9E3779B97F4A7C15)
 _S32 = np.uint64(32)
 
 
-def _slot(value: Any, band: Any, mask: Any) -> Any:
-    h = (np.uint64(value) ^ (np.uint64(band) << _S32)) * _MIX
+def _slot(value: Any, band: Any, salt: Any, mask: Any) -> Any:
+    h = (np.uint64(value) ^ (np.uint64(band) << _S32)) * salt
     return np.int64((h >> _S32) & np.uint64(mask))
 
 
-@kernel("void(uint32[,], int64, int64, int32[], int32[])")
-def insert(values: Any, begin: Any, end: Any, head: Any, chain: Any) -> None:
+@kernel("void(uint32[,], int64, int64, uint64, int32[], int32[])")
+def insert(values: Any, begin: Any, end: Any, salt: Any, head: Any, chain: Any) -> None:
     """Put rows of a matrix into the table.
 
     Args:
         values: uint32[a, b]; band hashes; 0 stands for none.
         begin: the first row to put in.
         end: the row after the last.
+        salt: uint64, odd; where a value stands in the table.
         head: int32[2**k]; the last entry of each slot, -1 for none. An entry is row * b + band.
         chain: int32; of each entry, the one before it in its slot.
     """
@@ -33,20 +33,22 @@ def insert(values: Any, begin: Any, end: Any, head: Any, chain: Any) -> None:
     for row in range(begin, end):
         for band in range(bands):
             if values[row, band] != 0:
-                slot = _slot(values[row, band], band, mask)
+                slot = _slot(values[row, band], band, salt, mask)
                 chain[row * bands + band] = head[slot]
                 head[slot] = row * bands + band
 
 
-@kernel("int64(uint32[,], uint32[,], int32[], int32[], int64, int32[], int32[], int32[])")
+@kernel("int64(uint32[,], uint32[,], uint64, int32[], int32[], int64, int32[], int32[], int32[])")
 def probe(
-    queries: Any, values: Any, head: Any, chain: Any, cap: Any, stamp: Any, query: Any, row: Any
-) -> int:
+    queries: Any, values: Any, salt: Any, head: Any, chain: Any, cap: Any, stamp: Any, query: Any,
+    row: Any,
+) -> int:  # fmt: skip
     """Rows that share a band with a query.
 
     Args:
         queries: uint32[m, b]; band hashes; 0 stands for none.
         values: uint32[a, b]; the rows.
+        salt: as of `insert`.
         head: int32[2**k]; as of `insert`.
         chain: int32; as of `insert`.
         cap: rows for one query at most, the last ones first.
@@ -66,7 +68,7 @@ def probe(
             value = queries[q, band]
             if value == 0:
                 continue
-            entry = head[_slot(value, band, mask)]
+            entry = head[_slot(value, band, salt, mask)]
             while entry >= 0 and mine < cap:
                 r = entry // bands
                 if entry % bands == band and values[r, band] == value and stamp[r] != q:

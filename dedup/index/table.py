@@ -9,7 +9,7 @@ from dedup.engines.memory import Memory
 from dedup.index import kernels
 from dedup.records import I32, I64, U32
 from dedup.sketch import minhash
-from dedup.sketch.lsh import optimal_bands
+from dedup.sketch.lsh import SALT, optimal_bands
 from dedup.text.blocks import Blocks
 
 LEAST = 1 << 12  # slots
@@ -46,7 +46,7 @@ class Table:
             slots = 1 << int(size * columns).bit_length()
             self._head = np.full(slots, -1, dtype=np.int32)
             begin = 0
-        kernels.insert(self._values, begin, size, self._head, self._chain)
+        kernels.insert(self._values, begin, size, SALT, self._head, self._chain)
         self._size = size
 
     def candidates(self, values: U32, cap: int) -> tuple[I32, I64]:
@@ -63,7 +63,7 @@ class Table:
         while True:
             query, row = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.int32)
             found = kernels.probe(
-                values, self._values[: self._size], self._head, self._chain, cap,
+                values, self._values[: self._size], SALT, self._head, self._chain, cap,
                 np.full(self._size, -1, dtype=np.int32), query, row,
             )  # fmt: skip
             if found <= room:

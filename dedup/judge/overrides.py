@@ -180,7 +180,7 @@ class Overrides:
         for decision in chosen:
             here = np.zeros(n, dtype=np.bool_)
             if decision.keys:
-                here |= np.isin(key, np.array(decision.keys, dtype=np.uint64))
+                here |= np.isin(key, np.array(decision.keys, dtype=np.uint64), kind="sort")
             for number in records.get(decision.id, ()):
                 at = slice(int(corpus.first[number]), int(corpus.first[number + 1]))
                 start = decision.start

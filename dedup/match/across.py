@@ -9,10 +9,9 @@ import numpy as np
 from dedup.config import Config
 from dedup.engines.memory import Memory
 from dedup.match import kernels
-from dedup.match.verify import shingle_sets
+from dedup.match.verify import first_same, shingle_sets
 from dedup.records import F64, I32, I64, Bool
 from dedup.sketch import lsh, minhash
-from dedup.sketch.lsh import first_equal
 from dedup.text.blocks import Blocks
 
 
@@ -47,7 +46,7 @@ def find(blocks: Blocks, known: Bool, asked: Bool, config: Config, memory: Memor
     match, similarity = np.full(n, -1, dtype=np.int32), np.zeros(n)
     here = np.concatenate((np.flatnonzero(known), np.flatnonzero(asked))).astype(np.int32)
     # Of each key the first block, a known one where there is one.
-    first = here[first_equal(blocks.key[here])]
+    first = here[first_same(blocks, here)]
     unique = np.unique(first)
     unique = unique[blocks.length()[unique] >= config.shingle]
     near, alike, capped = _near(blocks, unique, known, config, memory)

@@ -9,7 +9,7 @@ import numpy as np
 from dedup.config import Config
 from dedup.engines.memory import Memory
 from dedup.match import kernels
-from dedup.match.verify import shingle_sets
+from dedup.match.verify import first_same, shingle_sets
 from dedup.records import F64, I32, I64, Bool
 from dedup.sketch import lsh, minhash
 from dedup.sketch.lsh import Buckets, first_equal
@@ -82,7 +82,7 @@ def without(
     similarity[out | lost] = 1.0
     found, alike, _ = _star(blocks, orphans, buckets, None, config, memory)
     # Equal keys are equal, however short.
-    equal = first_equal(blocks.key[orphans])
+    equal = first_same(blocks, orphans)
     again = equal != np.arange(orphans.size)
     found[again], alike[again] = found[equal[again]], alike[equal[again]]
     representative[orphans] = orphans[found]
@@ -91,9 +91,9 @@ def without(
 
 
 def equal_keys(blocks: Blocks, order: I32) -> I32:
-    """int32[n]; the foremost block with the same key. Blocks without a key stand alone."""
+    """int32[n]; the foremost block with the same tokens. Blocks without any stand alone."""
     first = np.empty(order.size, dtype=np.int32)
-    first[order] = order[first_equal(blocks.key[order])]
+    first[order] = order[first_same(blocks, order)]
     alone = np.flatnonzero(blocks.key == 0)
     first[alone] = alone
     return first

@@ -68,6 +68,31 @@ def _sort(values: Any, lo: Any, hi: Any) -> None:
         gap //= 3
 
 
+@kernel("void(uint32[], int64[], int64[], int32[])")
+def confirm(tokens: Any, pointer: Any, which: Any, first: Any) -> None:
+    """Part blocks that were taken for equal from those that have other tokens.
+
+    Args:
+        tokens: uint32; token hashes, block after block.
+        pointer: int64[n + 1]; where each block's tokens begin.
+        which: int64[m]; blocks.
+        first: int32[m]; of each, the position in `which` of a block that may be equal; its own
+            where it is not; in and out.
+    """
+    for i in range(which.size):
+        if first[i] == i:
+            continue
+        a, b = which[i], which[first[i]]
+        size = pointer[a + 1] - pointer[a]
+        same = pointer[b + 1] - pointer[b] == size
+        k = 0
+        while same and k < size:
+            same = tokens[_at(pointer[a] + k)] == tokens[_at(pointer[b] + k)]
+            k += 1
+        if not same:
+            first[i] = i
+
+
 @kernel("float64(uint64[], int64, int64, int64, int64, float64)")
 def jaccard(sets: Any, a: Any, a_end: Any, b: Any, b_end: Any, least: Any) -> float:
     """|A and B| / |A or B| of two sorted runs of `sets`; 0 as soon as it must be under `least`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
@@ -27,7 +28,8 @@ def rank_of(corpus: Corpus, keep: str) -> I64:
         order = np.argsort(-tokens, kind="stable")
     elif keep == "earliest":
         times = [moment(date) for date in corpus.dates]
-        order = np.array(sorted(range(size), key=lambda r: (times[r] is None, times[r] or 0.0, r)))
+        first = sorted(range(size), key=lambda r: (times[r] is None, times[r] or 0.0, r))
+        order = np.array(first, dtype=np.int64)
     else:
         order = np.arange(size)
     seen = len(corpus.runs)
@@ -54,6 +56,8 @@ def moment(date: str) -> float | None:
     date = date.strip()
     try:
         number = float(date)
+        if not math.isfinite(number):
+            return None
         return number / 1000 if abs(number) > 1e11 else number
     except ValueError:
         pass

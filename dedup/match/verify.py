@@ -1,4 +1,4 @@
-"""Exact comparison: LSH only proposes, shingle sets decide."""
+"""Exact comparison: hashes only propose; tokens and shingle sets decide."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import numpy as np
 from dedup.engines.memory import Memory
 from dedup.match import kernels
 from dedup.records import I32, I64, U32, U64
+from dedup.sketch.lsh import first_equal
+from dedup.text.blocks import Blocks
 
 BATCH = 1 << 16  # blocks whose tokens are looked at before memory is relaxed
 
@@ -28,6 +30,16 @@ class ShingleSets(NamedTuple):
         """Similarity of sets i and j: |A and B| / |A or B|, 0 when both are empty."""
         p = self.pointer
         return float(kernels.jaccard(self.hashes, p[i], p[i + 1], p[j], p[j + 1], 0.0))
+
+
+def first_same(blocks: Blocks, which: I32 | I64) -> I32:
+    """int32[m]; of some blocks, the position among them of the first one with the same tokens.
+
+    Blocks of one key that have other tokens than its first block stand alone.
+    """
+    first = first_equal(blocks.key[which])
+    kernels.confirm(blocks.tokens, blocks.pointer, which.astype(np.int64, copy=False), first)
+    return first
 
 
 def shingle_sets(

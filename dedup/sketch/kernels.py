@@ -80,18 +80,21 @@ def band_hashes(signature: Any, rows: Any, at: Any, out: Any) -> None:
             out[band, at + i] = np.uint32(h)
 
 
-@kernel("void(uint64[], int32[], int32[])")
-def first_equal(values: Any, table: Any, out: Any) -> None:
+@kernel("void(uint64[], uint64, int32[], int32[])")
+def first_equal(values: Any, salt: Any, table: Any, out: Any) -> None:
     """Where each value stands first.
 
     Args:
         values: uint64[n].
+        salt: uint64, odd; where a value stands in the table, which `out` does not tell.
         table: int32[2**k >= 2 n]; scratch, filled with -1.
         out: int32[n] out; the first i with the same value.
     """
-    mask = table.size - 1
+    mask, shift = table.size - 1, np.uint64(64)
+    while np.uint64(1) << (np.uint64(64) - shift) < table.size:
+        shift -= np.uint64(1)
     for i in range(values.size):
-        slot = np.int64((values[i] * _STEP) >> _S33) & mask
+        slot = np.int64((values[i] * salt) >> shift)
         while table[slot] >= 0 and values[table[slot]] != values[i]:
             slot = (slot + 1) & mask
         if table[slot] < 0:

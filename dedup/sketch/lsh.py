@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -14,6 +15,8 @@ from dedup.records import I32, I64, U32, Bool
 from dedup.sketch import kernels
 
 STEPS = 512  # of a sum that stands for an integral
+# Drawn anew in every process, so that no input can be made whose values all fall into one place.
+SALT = np.uint64(secrets.randbits(64) | 1)
 
 
 class Buckets(NamedTuple):
@@ -72,7 +75,7 @@ def first_equal(values: npt.NDArray[np.integer[Any]]) -> I32:
     keys = np.ascontiguousarray(values).astype(np.uint64, copy=False)
     out = np.empty(keys.size, dtype=np.int32)
     table = np.full(1 << max(4, int(2 * keys.size - 1).bit_length()), -1, dtype=np.int32)
-    kernels.first_equal(keys, table, out)
+    kernels.first_equal(keys, SALT, table, out)
     return out
 
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import html
 import unicodedata
+from bisect import bisect_left
 from functools import lru_cache
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -51,7 +53,11 @@ LETTERS = {
 DIGITS = {start + i: 0x30 + i for start in (0x660, 0x6F0) for i in range(10)}
 FOLDED = {**LETTERS, **DIGITS}
 
-_TOKEN = regex.compile(r"[\p{L}\p{N}]+")
+# Chinese and Japanese put no space between words: each of their characters is a token.
+_ALONE = r"[[\p{L}\p{N}]&&[\p{Han}\p{Hiragana}\p{Katakana}]]"
+_OTHERS = r"[\p{Han}\p{Hiragana}\p{Katakana}]"
+_TOKEN = regex.compile(rf"(?V1){_ALONE}|[[\p{{L}}\p{{N}}]--{_OTHERS}]+")
+_ONE = regex.compile(rf"(?V1){_ALONE}")
 _NO_TOKEN = regex.compile(r"[^\p{L}\p{N}\0]")
 
 
@@ -67,6 +73,21 @@ _MARK_FORMS = frozenset(p for p in PRESENTATION if _is_mark_form(p))
 _DELETE = dict.fromkeys(DELETED | _MARK_FORMS)
 
 
+# More marks on one letter than any spelling has. Normalizing brings the marks of a letter into
+# order by insertion, whose time grows with their number squared; they come to it in order.
+_MANY_MARKS = regex.compile(r"[\p{M}\uFF9E\uFF9F]{31,}")
+
+
+def _in_order(run: regex.Match[str]) -> str:
+    """The marks of a run, decomposed, each series of them ordered by its combining classes."""
+    marks = "".join(unicodedata.normalize("NFKD", mark) for mark in run[0])
+    series = groupby(marks, key=lambda mark: unicodedata.combining(mark) > 0)
+    return "".join(
+        "".join(sorted(some, key=unicodedata.combining) if combine else some)
+        for combine, some in series
+    )
+
+
 def fold(text: str) -> str:
     """The key of a text: its folded tokens, one space between them.
 
@@ -77,17 +98,21 @@ def fold(text: str) -> str:
 
 
 def tokens(text: str) -> list[str]:
-    """The folded tokens of a text: runs of letters and numbers."""
+    """The folded tokens of a text: runs of letters and numbers, and Han and Kana one by one."""
     if "&" in text:
         text = html.unescape(text)
-    text = unicodedata.normalize("NFKC", text.translate(_DELETE))
+    text = _MANY_MARKS.sub(_in_order, text.translate(_DELETE))
+    text = unicodedata.normalize("NFKC", text)
     text = "".join(map(str.lower, text.translate(_DELETE)))
     found: list[str] = _TOKEN.findall(text.translate(FOLDED))
     return found
 
 
-_RUN = regex.compile(r"[\p{L}\p{N}\p{M}\p{Cf}]+")
-_OPENING, _ENDING = frozenset("«“‘\"'([{"), frozenset(".!?؟…۔»”’\"')]}")
+# A run of letters with their marks, or an HTML entity, which may be none.
+_RUN = regex.compile(
+    rf"(?V1)&#?\w{{1,32}};|{_ALONE}[\p{{M}}\p{{Cf}}]*|[[\p{{L}}\p{{N}}\p{{M}}\p{{Cf}}]--{_OTHERS}]+"
+)
+_OPENING, _ENDING = frozenset("«“‘\"'([{"), frozenset(".!?؟…۔。！？»”’\"')]}")
 
 
 def part_span(text: str, start: int, end: int, size: int, at_tail: bool) -> tuple[int, int]:
@@ -107,12 +132,20 @@ def part_span(text: str, start: int, end: int, size: int, at_tail: bool) -> tupl
     runs = [found.span() for found in _RUN.finditer(text, start, end)]
     number = len(runs)
     if at_tail:
-        k = next(k for k in range(number - 1, -1, -1) if _counts(text[runs[k][0] : end], size))
+        k = (
+            number
+            - 1
+            - bisect_left(
+                range(number),
+                True,
+                key=lambda back: _counts(text[runs[number - 1 - back][0] : end], size),
+            )
+        )
         at, bound = runs[k][0], runs[k - 1][1] if k else start
         while at > bound and text[at - 1] not in _ENDING:
             at -= 1
         return at, end
-    k = next(k for k in range(number) if _counts(text[start : runs[k][1]], size))
+    k = bisect_left(range(number), True, key=lambda k: _counts(text[start : runs[k][1]], size))
     at, bound = runs[k][1], runs[k + 1][0] if k + 1 < number else end
     while at < bound and text[at] not in _OPENING:
         at += 1
@@ -123,7 +156,7 @@ def _counts(text: str, size: int) -> bool:
     return len(tokens(text)) >= size
 
 
-FOLD_VERSION = 1  # to be raised when a key of any text changes: an index keeps keys
+FOLD_VERSION = 2  # to be raised when a key of any text changes: an index keeps keys
 
 # Actions of the fold table besides a folded code point (which is always >= 32).
 SEPARATE, DELETE, DEFER = 0, 1, 2
@@ -147,28 +180,39 @@ class FoldTable(NamedTuple):
 def fold_table() -> FoldTable:
     """The fold of every code point below TABLE_SIZE, taken from `tokens` itself."""
     action = np.zeros(TABLE_SIZE, dtype=np.int32)
-    for block in (range(0x3400, 0xA000), range(0xAC00, 0xD7A4)):  # Han, Hangul: as they are
-        action[block.start : block.stop] = np.arange(block.start, block.stop)
+    action[0xAC00:0xD7A4] = np.arange(0xAC00, 0xD7A4)  # Hangul: as it is
+    han = np.array([ord(c) for c in _ONE.findall("".join(map(chr, range(0x3400, 0xA000))))])
+    action[han] = -1 - 4 * np.arange(han.size)
+    parts = np.full((han.size, 4), SEPARATE)
+    parts[:, 1], parts[:, 3] = han, -1
     action[0x12000:0x1D000] = DEFER  # cuneiform and the like: not worth the start-up time
     for point in range(0x80):
         action[point] = ord(chr(point).lower()) if chr(point).isalnum() else SEPARATE
-    ranges = ((0x80, 0x3400), (0xA000, 0xAC00), (0xF900, 0x12000), (0x1D000, TABLE_SIZE))
+    ranges = (
+        (0x80, 0x3400), (0xA000, 0xAC00), (0xD7A4, 0xD800), (0xF900, 0x12000),
+        (0x1D000, TABLE_SIZE),
+    )  # fmt: skip
     points = [point for low, high in ranges for point in range(low, high)]
     # All code points at once, a NUL between them, which nothing composes with.
     plain = unicodedata.normalize("NFKC", "\0".join(map(chr, points)))
     folded = "".join(map(str.lower, plain.translate(_DELETE))).translate(FOLDED)
     parted = _NO_TOKEN.sub(" ", folded)
     late = plain.translate(dict.fromkeys(_composing(), "\1"))
-    extra: list[int] = [-1]
+    alone = set(_ONE.findall(parted))
+    extra: list[int] = [-1, *parts.ravel().tolist()]
     columns = (part.split("\0") for part in (parted, late))
     for point, letters, marked in zip(points, *columns, strict=True):
         if "\1" in marked:
             action[point] = DEFER
-        elif len(letters) == 1:
+        elif len(letters) == 1 and letters not in alone:
             action[point] = SEPARATE if letters == " " else ord(letters)
         elif letters.strip():
             action[point] = -len(extra)
-            extra += [SEPARATE if letter == " " else ord(letter) for letter in letters]
+            for letter in letters:
+                if letter in alone:
+                    extra += (SEPARATE, ord(letter), SEPARATE)
+                else:
+                    extra.append(SEPARATE if letter == " " else ord(letter))
             extra.append(-1)
     action[sorted(DELETED | _MARK_FORMS)] = DELETE
     return FoldTable(action, np.array(extra, dtype=np.int32))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
+from dedup.config import Config
 from dedup.records import I32, I64, U8, U16, U32, U64, Strings
 from dedup.text import kernels, utf8, wrapping
 from dedup.text.arabic import fold, fold_table, sign_table
@@ -82,7 +84,13 @@ class Scan(NamedTuple):
     chars: int
 
 
-def scan(texts: Strings, common: U32, lines: bool = True, sentences: bool = False) -> Scan:
+def scan(
+    texts: Strings,
+    common: U32,
+    lines: bool = True,
+    sentences: bool = False,
+    seed: int = Config.seed,
+) -> Scan:
     """Cut texts into blocks and fold them.
 
     Args:
@@ -91,6 +99,7 @@ def scan(texts: Strings, common: U32, lines: bool = True, sentences: bool = Fals
         lines: whether each line is a block, or each paragraph where those are wrapped; a text with
             something visible is one block otherwise.
         sentences: whether it is noted where sentences begin.
+        seed: of the tokens' hashes.
     """
     buf, starts = _utf8(texts)
     if lines:
@@ -104,7 +113,7 @@ def scan(texts: Strings, common: U32, lines: bool = True, sentences: bool = Fals
     )
     record, start, end, residue = record[:n], start[:n], end[:n], residue[:n]
     byte_start, byte_end = byte_start[:n], byte_end[:n]
-    found = _fold(buf, byte_start, byte_end, stemmed=False, sentences=sentences)
+    found = _fold(buf, byte_start, byte_end, stemmed=False, sentences=sentences, seed=seed)
     cut_start = np.empty(found.cut.size, dtype=np.int32)
     of = np.searchsorted(found.pointer, found.cut, side="right") - 1
     kernels.characters(buf, byte_start, start, found.cut_byte, of, cut_start)
@@ -136,10 +145,10 @@ def stems_of(text: str, blocks: Blocks) -> list[U32]:
     return stems([text[start:end] for start, end in places])
 
 
-def token_hashes(texts: Sequence[str]) -> list[U32]:
+def token_hashes(texts: Sequence[str], seed: int = Config.seed) -> list[U32]:
     """uint32; hashes of the folded tokens of each text."""
     buf, starts = _utf8(Strings.of(texts))
-    found = _fold(buf, starts[:-1], starts[1:], stemmed=False)
+    found = _fold(buf, starts[:-1], starts[1:], stemmed=False, seed=seed)
     return _parts(found.tokens, found.pointer)
 
 
@@ -169,18 +178,41 @@ class _Folding(NamedTuple):
     cut_byte: I64
 
 
-def _fold(buf: U8, start: I64, end: I64, stemmed: bool, sentences: bool = False) -> _Folding:
+@lru_cache(maxsize=4)
+def _salt(seed: int) -> U64:
+    """uint64[2]; what tokens are hashed with.
+
+    Whoever does not know the seed cannot make up words that hash like others. The default's is
+    FNV's prime, which indexes were made with before seeds had a part in it.
+    """
+    if seed == Config.seed:
+        return np.array([0x9E3779B97F4A7C15, 0x100000001B3], dtype=np.uint64)
+    drawn = np.random.RandomState(seed).randint(0, 1 << 64, 2, dtype=np.uint64)
+    return drawn | np.array([0, 1], dtype=np.uint64)
+
+
+def _fold(
+    buf: U8,
+    start: I64,
+    end: I64,
+    stemmed: bool,
+    sentences: bool = False,
+    seed: int = Config.seed,
+) -> _Folding:
     """Fold blocks; what the kernel leaves to `fold` is folded by it, as one sentence."""
-    found = _run(buf, start, end, stemmed, sentences, folded=False)
+    found = _run(buf, start, end, stemmed, sentences, folded=False, salt=_salt(seed))
     late = np.flatnonzero(found.shape & kernels.DEFERRED)
     if not late.size:
         return found
     texts = (fold(bytes(buf[start[b] : end[b]]).decode()) for b in late)
     joined, starts = _utf8(Strings.of(texts))
-    return _replace(found, late, _run(joined, starts[:-1], starts[1:], stemmed, False, folded=True))
+    again = _run(joined, starts[:-1], starts[1:], stemmed, False, folded=True, salt=_salt(seed))
+    return _replace(found, late, again)
 
 
-def _run(buf: U8, start: I64, end: I64, stemmed: bool, sentences: bool, folded: bool) -> _Folding:
+def _run(
+    buf: U8, start: I64, end: I64, stemmed: bool, sentences: bool, folded: bool, salt: U64
+) -> _Folding:
     n = start.size
     # A token takes two bytes at least, its separator included; an expansion takes three bytes
     # for four tokens at most.
@@ -200,6 +232,7 @@ def _run(buf: U8, start: I64, end: I64, stemmed: bool, sentences: bool, folded: 
         table.extra,
         sign_table(),
         folded,
+        salt,
         np.empty(kernels.WORD, dtype=np.int32),
         tokens,
         stems,

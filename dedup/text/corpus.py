@@ -138,10 +138,11 @@ def build(
     chars = 0
 
     def scanned(batch: Batch) -> tuple[Batch, list[Scan], dict[str, U8]]:
-        found = scan(batch.texts, lexicon.common, sentences=sentences)
+        found = scan(batch.texts, lexicon.common, sentences=sentences, seed=lexicon.seed)
         phrases = {role: lexicon.begins(found.blocks, role) for role in JUDGED}
         lines = [
-            scan(column, lexicon.common, lines=False) for column in (batch.titles, batch.abstracts)
+            scan(column, lexicon.common, lines=False, seed=lexicon.seed)
+            for column in (batch.titles, batch.abstracts)
         ]
         return batch, [found, *lines], phrases
 

@@ -68,7 +68,7 @@ def cut_articles(text: str, lexicon: Lexicon) -> tuple[Blocks, list[Article]]:
     Returns:
         Its blocks, and articles that cover them all, in order.
     """
-    blocks = scan(Strings.of([text]), lexicon.common).blocks
+    blocks = scan(Strings.of([text]), lexicon.common, seed=lexicon.seed).blocks
     n = blocks.key.size
     if n == 0:
         return blocks, []
@@ -151,10 +151,11 @@ def _cohesion_cuts(
     """
     n, length = heading.size, blocks.length()
     prose = np.flatnonzero(~heading & (length >= LEAD_TOKENS))
+    given = set(known)
     possible = [
         b
         for b in np.flatnonzero(heading & (length >= HEADLINE_TOKENS)).tolist()
-        if 0 < b < n - 1 and not heading[b + 1] and b not in known and b - 1 not in known
+        if 0 < b < n - 1 and not heading[b + 1] and b not in given and b - 1 not in given
     ]
     if not possible or prose.size < 2:
         return []
@@ -168,8 +169,9 @@ def _cohesion_cuts(
             if b in found:
                 continue
             at = int(np.searchsorted(bounds, b))
-            before = prose[(prose >= bounds[at - 1]) & (prose < b)][-WINDOW:]
-            after = prose[(prose > b) & (prose < bounds[at])][:WINDOW]
+            low, here, high = np.searchsorted(prose, (bounds[at - 1], b, bounds[at])).tolist()
+            before = prose[max(low, here - WINDOW) : here]
+            after = prose[here : min(high, here + WINDOW)]
             if before.size and after.size:
                 score = bags.score(b, before, after) + AFTER_LINKS * boxed[b]
                 echoed = bags.share(b, after[:3]) >= ECHOED

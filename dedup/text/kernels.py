@@ -36,7 +36,6 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 STRIDE = 32  # bytes looked at together
 WORD = 16  # letters of a word that its stem is made from
 REACH = 40  # blocks after a heading among which its prose is looked for
-_PRIME = np.uint64(0x100000001B3)  # FNV's 64-bit prime
 _S33 = np.uint64(33)
 _S16 = np.uint64(16)
 _U0 = np.uint64(0)
@@ -228,8 +227,8 @@ def _chain(whole: Any, token: Any) -> Any:
 
 
 @kernel(
-    "(int64, int64)(uint8[], int64[], int64[], int32[], int32[], uint8[], bool, int32[], "
-    "uint32[], uint32[], int64[], uint64[], uint16[], uint8[], uint8[], int64[], int64[])"
+    "(int64, int64)(uint8[], int64[], int64[], int32[], int32[], uint8[], bool, uint64[], "
+    "int32[], uint32[], uint32[], int64[], uint64[], uint16[], uint8[], uint8[], int64[], int64[])"
 )
 def fold_blocks(
     buf: Any,
@@ -239,6 +238,7 @@ def fold_blocks(
     extra: Any,
     signs: Any,
     folded: bool,
+    salt: Any,
     word: Any,
     tokens: Any,
     stems: Any,
@@ -260,6 +260,7 @@ def fold_blocks(
         extra: int32; `FoldTable.extra`.
         signs: uint8; `sign_table()`.
         folded: whether `buf` holds folded text already (tokens with spaces between).
+        salt: uint64[2]; what a token's hash begins with, and what it is multiplied by.
         word: int32[WORD] scratch.
         tokens: uint32 out; hashes of the folded tokens, block after block.
         stems: uint32 out; hashes of their rough stems, 0 for tokens too short. Empty when they
@@ -280,6 +281,7 @@ def fold_blocks(
         The number of tokens, and of such sentences.
     """
     total, cuts = 0, 0
+    start, prime = salt[0], salt[1]
     stemmed = stems.size > 0
     cutting = cut.size > 0
     for b in range(byte_start.size):
@@ -292,7 +294,7 @@ def fold_blocks(
         ended = False  # whether a stop stands right behind it
         begun = total
         whole = _U0
-        h, length = _STEP, 0
+        h, length = start, 0
         last, before = 0, 0  # the last two signs that are not closing ones
         pending_stop, pending_dots, pending_colon = False, False, False
         behind = i  # the last stop inside and its white space
@@ -311,7 +313,7 @@ def fold_blocks(
                         if a >= 32:
                             if stemmed and length < WORD:
                                 word[_at(length)] = a
-                            h = (h ^ np.uint64(a)) * _PRIME
+                            h = (h ^ np.uint64(a)) * prime
                             length += 1
                             is_number = is_number and a <= 57
                         elif a != 1:
@@ -332,7 +334,7 @@ def fold_blocks(
                         whole = _chain(whole, token)
                         total += 1
                         word[0] = a
-                        h, length = (_STEP ^ np.uint64(a)) * _PRIME, 1
+                        h, length = (start ^ np.uint64(a)) * prime, 1
                         i += 3
                     else:
                         break
@@ -377,7 +379,7 @@ def fold_blocks(
                             bits |= WAW
                     if stemmed and length < WORD:
                         word[length] = a
-                    h = (h ^ np.uint64(a)) * _PRIME
+                    h = (h ^ np.uint64(a)) * prime
                     length += 1
                     is_number = (is_number or length == 1) and 48 <= a <= 57
                 elif length > 0:
@@ -390,7 +392,7 @@ def fold_blocks(
                     whole = _chain(whole, token)
                     total += 1
                     letters = length
-                    h, length = _STEP, 0
+                    h, length = start, 0
                 if k <= 0:
                     break
                 k += 1

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dedup.config import Config
 from dedup.errors import ConfigError
 from dedup.records import I64, U8, U32
 from dedup.text import kernels
@@ -36,10 +37,12 @@ class Lexicon(NamedTuple):
     Attributes:
         phrases: role -> its phrases.
         common: uint32, sorted; stems of function words.
+        seed: of the tokens' hashes.
     """
 
     phrases: dict[str, Phrases]
     common: U32
+    seed: int = Config.seed
 
     def common_tokens(self) -> U32:
         """uint32; function words as token hashes."""
@@ -55,20 +58,23 @@ class Lexicon(NamedTuple):
 
 
 @lru_cache(maxsize=2)
-def load(markers: tuple[str, ...] = ()) -> Lexicon:
+def load(markers: tuple[str, ...] = (), seed: int = Config.seed) -> Lexicon:
     """The lexicon that comes with the package, and some markers more.
 
     Args:
         markers: "ROLE=WORDS" each.
+        seed: of the tokens' hashes.
 
     Raises:
         ConfigError: a marker is none.
     """
     text = resources.files("dedup.text").joinpath("lexicon.txt").read_text(encoding="utf-8")
-    return parse(text.splitlines(), "lexicon.txt", markers)
+    return parse(text.splitlines(), "lexicon.txt", markers, seed)
 
 
-def parse(lines: Iterable[str], name: str, markers: tuple[str, ...] = ()) -> Lexicon:
+def parse(
+    lines: Iterable[str], name: str, markers: tuple[str, ...] = (), seed: int = Config.seed
+) -> Lexicon:
     """Read `role | words  # why` lines.
 
     Raises:
@@ -95,13 +101,13 @@ def parse(lines: Iterable[str], name: str, markers: tuple[str, ...] = ()) -> Lex
             )
         words[role].append(phrase)
         places.setdefault(phrase, "--marker")
-    phrases = {role: _phrases(words[role], places) for role in ROLES}
+    phrases = {role: _phrases(words[role], places, seed) for role in ROLES}
     common = np.unique(np.concatenate(stems(words["common"])))
-    return Lexicon(phrases, common[common != 0])
+    return Lexicon(phrases, common[common != 0], seed)
 
 
-def _phrases(words: list[str], places: dict[str, str]) -> Phrases:
-    hashed = token_hashes(words)
+def _phrases(words: list[str], places: dict[str, str], seed: int) -> Phrases:
+    hashed = token_hashes(words, seed)
     for phrase, tokens in zip(words, hashed, strict=True):
         if not 0 < tokens.size <= LONGEST:
             raise ConfigError(
