@@ -36,7 +36,7 @@ def holds(path: Path, folder: Path, **settings: Any) -> int | None:
     inputs = open_inputs([path], config)
     for _ in inputs.batches():
         pass
-    given = list(inputs.rows())
+    given = [row for rows in inputs.rows() for row in rows.each()]
     found = list(finished(out, folder / "out.removed.jsonl", config))
     assert [record.text for record in found] == [row.text for row in given], "restore is exact"
     if not any(row.lines for row in given):
