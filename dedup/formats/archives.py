@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -49,12 +50,18 @@ def members(path: Path) -> Iterator[Member]:
             yield from _of_zip(path)
         else:
             yield from _of_tar(path)
-    except (zipfile.BadZipFile, tarfile.TarError) as error:
+    except _BROKEN as error:
         raise InputError(
             f"{path}: no archive, or cut off: {error}; fetch or make it once more"
         ) from error
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
+
+
+# What the library raises when an archive's directory is damaged.
+_BROKEN = (
+    zipfile.BadZipFile, tarfile.TarError, NotImplementedError, UnicodeDecodeError, struct.error
+)  # fmt: skip
 
 
 class _Zip:
@@ -99,6 +106,8 @@ def _of_zip(path: Path) -> Iterator[Member]:
     for info in archive.file().infolist():
         if info.flag_bits & 1:
             raise InputError(f"{path}!{info.filename}: needs a password; unpack it first")
+        if not info.filename:
+            raise zipfile.BadZipFile("a member has no name")
         if not info.is_dir():
             yield Member(info.filename, info.file_size, opener(info))
 
