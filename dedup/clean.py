@@ -26,7 +26,7 @@ from dedup.formats.row import Row
 from dedup.formats.write import Judged, write
 from dedup.judge.evidence import Evidence, Prior, gather
 from dedup.judge.glued import glued
-from dedup.judge.judge import doubtful, judge_repeats, judge_residue, shared_parts
+from dedup.judge.judge import doubtful, foremost_leads, judge_repeats, judge_residue, shared_parts
 from dedup.judge.kept import suspicious
 from dedup.judge.overrides import Overrides, read
 from dedup.judge.verdicts import Verdicts
@@ -170,7 +170,8 @@ def run(
     residue = verdicts.residue()
     if index is not None and known is not None:
         index.remember(known, groups, stories, evidence, residue, memory)
-    groups = without(corpus.blocks, groups, residue, order, config, memory)
+    leads = foremost_leads(corpus, groups, stories, evidence)
+    groups = without(corpus.blocks, groups, residue, order, config, memory, leads)
     judge_repeats(corpus, groups, stories, evidence, verdicts, config)
     verdicts.parts = glued(corpus, stories, verdicts, words.common_tokens())
     if said is not None:

@@ -8,7 +8,7 @@ from dedup.config import Config
 from dedup.engines.memory import Memory
 from dedup.errors import GuardError
 from dedup.judge.credits import judge_edges
-from dedup.judge.evidence import Evidence
+from dedup.judge.evidence import Evidence, first_prose
 from dedup.judge.related import judge_headers, judge_links, links_below
 from dedup.judge.verdicts import (
     BELOW_HEADER,
@@ -107,6 +107,26 @@ def doubtful(corpus: Corpus, verdicts: Verdicts, most: float) -> dict[str, float
     records = np.bincount(corpus.source, minlength=share.size)
     found = np.flatnonzero((share > IMPLAUSIBLE) & (records >= ENOUGH_RECORDS))
     return {corpus.sources[s]: round(float(share[s]), 4) for s in found.tolist()}
+
+
+def foremost_leads(corpus: Corpus, groups: Groups, stories: I64, evidence: Evidence) -> I64:
+    """int64; leads that stand for themselves before a paragraph inside another story does.
+
+    One article ends in, or tells in passing, what another one begins with: the latter keeps it.
+    """
+    n = corpus.n
+    leads = first_prose(corpus, evidence)
+    lead = np.zeros(n, dtype=np.bool_)
+    lead[leads] = True
+    record, keeper = corpus.record_of(), groups.representative[leads]
+    other = np.minimum(keeper, n - 1)
+    foremost: I64 = leads[
+        (other == keeper)
+        & ~lead[other]
+        & (other >= corpus.seen)
+        & (stories[record[leads]] != stories[record[other]])
+    ]
+    return foremost
 
 
 def judge_repeats(
