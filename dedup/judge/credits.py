@@ -26,7 +26,8 @@ def judge_edges(
     Args:
         corpus: all records.
         evidence: of all blocks.
-        listed: lines that stand below headers: links, unless nearly every record has them.
+        listed: lines that stand below headers: links, unless nearly every record has them, and
+            never right below a header.
         verdicts: marked in place.
     """
     _footers(corpus, evidence, verdicts)
@@ -34,7 +35,10 @@ def judge_edges(
     stands = _stands(evidence) & ~(announces & (evidence.left > 0))
     links = np.array([b for run in listed for b in run], dtype=np.int64)
     long = evidence.length[links] >= LISTED_TOKENS
-    stands[links[long & (2 * evidence.spread[links] < evidence.records[links])]] = False
+    key = corpus.blocks.key
+    topmost = key[[run[0] for run in listed]]
+    rare = 2 * evidence.spread[links] < evidence.records[links]
+    stands[links[long & (rare | np.isin(key[links], topmost))]] = False
     standing = np.flatnonzero(stands & (verdicts.rule == KEPT))
     verdicts.mark(standing[corpus.phrases["credit"][standing] > 0], CREDIT)
     verdicts.mark(standing, STANDING)

@@ -26,6 +26,8 @@ LINKED_TOKENS = 24  # a header and its link in one line have so many words at mo
 LINKS_BELOW = 12  # links below one header at most
 LINK_STEMS = 4  # a question with fewer meaningful stems may be asked by any story
 LONE_STEMS = 6  # a subheading seldom has as many meaningful stems
+FOREIGN_STEMS = 3  # and has as many where its source has none
+ONLY_LINKS = 3  # known links between paragraphs for each heading that the prose takes up
 LONE_TOKENS = 14  # a sentence without a full stop is longer
 LONE_ECHO = 0.5  # of them at most this part stands in the next two paragraphs
 USUAL = 0.05  # what a source does in this part of the possible places it does as a habit
@@ -166,6 +168,14 @@ def _lone(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Bool:
     touching = _beside(record, sure | (kept & apart))
     # Questions that stand alone are asked by the prose, and so is what ends a text.
     asked = (question | (evidence.left == 0)) & ~device & ~touching
+    between = inside & _between(record, ~evidence.heading)
+    told = np.bincount(source, weights=between & sure, minlength=sources)
+    taken_up = np.bincount(source, weights=between & ~sure & (echo > 0), minlength=sources)
+    # Who drops links between paragraphs, and nothing that the paragraphs take up, has no
+    # subheadings.
+    only_links = (told >= ONLY_LINKS) & (ONLY_LINKS * taken_up <= told)
+    foreign = between & brief & (content >= FOREIGN_STEMS) & (echo == 0) & only_links[source]
+    apart |= foreign
     return np.asarray(
         inside
         & apart
@@ -176,6 +186,15 @@ def _lone(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Bool:
         & (usual[source] >= USUAL)
         & (loose[record] <= LOOSE)
     )
+
+
+def _between(record: I32, prose: Bool) -> Bool:
+    """Blocks with a paragraph of their record right before and right behind them."""
+    out = np.zeros(prose.size, dtype=np.bool_)
+    same = record[1:] == record[:-1]
+    before, behind = same & prose[:-1], same & prose[1:]
+    out[1:-1] = before[:-1] & behind[1:]
+    return out
 
 
 def _beside(record: I32, marked: Bool) -> Bool:
