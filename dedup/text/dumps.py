@@ -30,6 +30,7 @@ CUSTOM = 3  # as many credit lines make them the custom of a dump
 SURE, LIKELY, UNUSUAL = 2.5, 0.5, 5.5
 ECHOED = 0.3  # at least this part of a headline stands in the three paragraphs after it
 AFTER_LINKS = 2.0  # log-odds that a box of links right before it adds: such boxes close articles
+LINKED_TO = 2.0  # log-odds that a heading adds which stands elsewhere too, as links to it do
 
 # Logistic regression of headlines of joined articles against subheadings inside articles, fitted
 # by benchmarks/quality/fit_cuts.py: constant; similarity of six and of two paragraphs on either
@@ -159,6 +160,8 @@ def _cohesion_cuts(
     if not possible or prose.size < 2:
         return []
     bags = Bags(text, blocks, prose)
+    known_keys, times = np.unique(blocks.key[heading], return_counts=True)
+    recurs = heading & np.isin(blocks.key, known_keys[times > 1])
     # Where credit lines are the custom, an article without one is an exception.
     levels = (UNUSUAL,) if len(known) >= CUSTOM else (SURE, LIKELY)
     found: dict[int, float] = {}
@@ -171,7 +174,8 @@ def _cohesion_cuts(
             before = prose[(prose >= bounds[at - 1]) & (prose < b)][-WINDOW:]
             after = prose[(prose > b) & (prose < bounds[at])][:WINDOW]
             if before.size and after.size:
-                score = bags.score(b, before, after) + AFTER_LINKS * boxed[b]
+                score = bags.score(b, before, after)
+                score += AFTER_LINKS * boxed[b] + LINKED_TO * recurs[b]
                 echoed = bags.share(b, after[:3]) >= ECHOED
                 doubtful = linked[b] or length[b] < SHORT
                 if echoed and score >= (max(least, SURE) if doubtful else least):
