@@ -125,8 +125,11 @@ def _credit_lines(blocks: Blocks, heading: Bool, marker: Bool, lexicon: Lexicon)
             anywhere[part] += 1
             inside[part] += int(placed[b])
     known = lexicon.begins(blocks, "credit") > 0
+    words, size = lexicon.phrases["credit"]
+    phrases = {tuple(row[:k].tolist()) for row, k in zip(words, size.tolist(), strict=True)}
     found = {}
     for b in np.flatnonzero(placed).tolist():
+        known[b] |= any(tuple(part) in phrases for _, *part in blocks.wordings(b))
         support = max(
             (inside[part] for part in blocks.wordings(b) if 2 * inside[part] > anywhere[part]),
             default=0,
