@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dedup.judge.evidence import Evidence
+from dedup.judge.evidence import ENOUGH_TITLES, Evidence
 from dedup.judge.verdicts import (
     BELOW_HEADER,
     HEADER,
@@ -28,6 +28,7 @@ LINK_STEMS = 4  # a question with fewer meaningful stems may be asked by any sto
 LONE_STEMS = 6  # a subheading seldom has as many meaningful stems
 FOREIGN_STEMS = 3  # and has as many where its source has none
 ONLY_LINKS = 3  # known links between paragraphs for each heading that the prose takes up
+TOPIC_TOKENS = 3  # words that name the topic of a question in a headline, before a colon
 LONE_TOKENS = 14  # a sentence without a full stop is longer
 LONE_ECHO = 0.5  # of them at most this part stands in the next two paragraphs
 USUAL = 0.05  # what a source does in this part of the possible places it does as a habit
@@ -168,6 +169,11 @@ def _lone(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Bool:
     touching = _beside(record, sure | (kept & apart))
     # Questions that stand alone are asked by the prose, and so is what ends a text.
     asked = (question | (evidence.left == 0)) & ~device & ~touching
+    # And what some clause leads up to.
+    led_up = (shape & (kernels.DOTS | kernels.COLON)) == kernels.COLON
+    asked |= question & led_up & (corpus.blocks.lead[:n] > TOPIC_TOKENS)
+    # Without headlines to tell which words with a waw open some, it goes on.
+    joined = ((shape & kernels.WAW) != 0) & (corpus.titles < ENOUGH_TITLES)
     between = inside & _between(record, ~evidence.heading)
     told = np.bincount(source, weights=between & sure, minlength=sources)
     taken_up = np.bincount(source, weights=between & ~sure & (echo > 0), minlength=sources)
@@ -180,6 +186,7 @@ def _lone(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Bool:
         inside
         & apart
         & ~asked
+        & ~joined
         & ~_listed(record, kept, sure, strong)
         & ~_item(corpus, record, kept, sure)
         & ((shape & unlike) == 0)
