@@ -9,7 +9,7 @@ import numpy as np
 from dedup.judge.evidence import Evidence
 from dedup.judge.verdicts import CREDIT, FOOTER, KEPT, STANDING, Verdicts
 from dedup.records import Bool
-from dedup.text import kernels
+from dedup.text import kernels, lexicon
 from dedup.text.corpus import Corpus
 
 AT_EDGE = 0.9  # share of a standing line's places that must be at the same edge
@@ -31,8 +31,10 @@ def judge_edges(
         verdicts: marked in place.
     """
     _footers(corpus, evidence, verdicts)
+    _counters(corpus, evidence, verdicts)
     announces = (corpus.blocks.shape[: corpus.n] & kernels.COLON_END) != 0
-    stands = _stands(evidence) & ~(announces & (evidence.left > 0))
+    usual = 2 * evidence.spread >= evidence.records
+    stands = _stands(evidence) & ~(announces & (evidence.left > 0) & ~usual)
     links = np.array([b for run in listed for b in run], dtype=np.int64)
     long = evidence.length[links] >= LISTED_TOKENS
     key = corpus.blocks.key
@@ -70,9 +72,39 @@ def _footers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
     verdicts.mark(evidence.line & (footer > 0) & (footer == evidence.length), FOOTER)
     verdicts.mark(evidence.line & (corpus.phrases["embed"] > 0), FOOTER)
     late = evidence.at_tail & (evidence.place > 0)
+    label = (footer > 0) & (footer == corpus.blocks.lead[: corpus.n])
+    verdicts.mark(evidence.line & late & label, FOOTER)
     recurs = (evidence.spread >= 2) & (evidence.tail >= AT_EDGE)
     last_and_loose = (evidence.left == 0) & evidence.line
     verdicts.mark(late & (recurs | last_and_loose) & (opening > 0), FOOTER)
+
+
+def _counters(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
+    """Lines at an edge of many stories that are equal but for their numbers: dates, counts."""
+    blocks = corpus.blocks
+    free = evidence.line & (evidence.length <= CREDIT_TOKENS) & (verdicts.rule == KEPT)
+    edge = np.flatnonzero(free & (evidence.at_head | evidence.at_tail) & (corpus.fixed == 0))
+    if not edge.size:
+        return
+    numbers = lexicon.numbers()
+    record = corpus.record_of()
+    places: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for b in edge.tolist():
+        tokens = blocks.tokens[blocks.pointer[b] : blocks.pointer[b + 1]]
+        number = np.isin(tokens, numbers)
+        if number.any() and not number.all():
+            words = np.where(number, 0, tokens).tolist()
+            template = (int(corpus.source[record[b]]), int(evidence.at_head[b]), *words)
+            places[template].append(b)
+    for template, found in places.items():
+        which = np.array(found, dtype=np.int64)
+        support = np.unique(record[which]).size
+        # A link with a number in it is longer, and the same wherever it stands.
+        varies = 2 * np.unique(blocks.key[which]).size > support
+        brief = len(template) - 2 <= LISTED_TOKENS or varies
+        if brief and support >= SUPPORT and 4 * support >= evidence.records[found[0]]:
+            verdicts.mark(which[corpus.phrases["credit"][which] > 0], CREDIT)
+            verdicts.mark(which, STANDING)
 
 
 def _templates(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:

@@ -21,6 +21,7 @@ from dedup.text import kernels
 from dedup.text.corpus import Corpus
 
 HEADLINE_TOKENS = 4  # fewer words equal a headline by chance
+HEADER_TOKENS, HEADER_STORIES = 6, 3  # a header unknown so far: words at most, stories at least
 LINK_TOKENS = 6  # a line that recurs between paragraphs is a link from this length on
 LINKED_TOKENS = 24  # a header and its link in one line have so many words at most
 LINKS_BELOW = 12  # links below one header at most
@@ -75,9 +76,33 @@ def judge_headers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> I64
     linked = (leadin > 0) | ((header > 0) & (header == blocks.lead[: corpus.n]))
     # A question inside its headline parts a link into sentences.
     asks = (evidence.length <= LINKED_TOKENS) & ((blocks.shape[: corpus.n] & kernels.STOP) == 0)
+    learned = _learned_headers(corpus, evidence)
+    alone |= learned
     verdicts.mark(alone, HEADER)
     verdicts.mark((evidence.line | asks) & linked & (evidence.place > 0), HEADER_LINK)
     return np.flatnonzero(alone)
+
+
+def _learned_headers(corpus: Corpus, evidence: Evidence) -> Bool:
+    """Short lines that other records' headlines follow in most of their places in the source."""
+    n, record = corpus.n, corpus.record_of()
+    link = evidence.heading & (evidence.title_of >= 0) & (evidence.length >= HEADLINE_TOKENS)
+    next_links = np.zeros(n, dtype=np.bool_)
+    next_links[:-1] = link[1:] & (record[1:] == record[:-1])
+    next_heads = np.zeros(n, dtype=np.bool_)
+    next_heads[:-1] = evidence.heading[1:] & (record[1:] == record[:-1])
+    short = evidence.line & (evidence.length <= HEADER_TOKENS) & (evidence.place > 0)
+    short &= (evidence.spread >= HEADER_STORIES) & (evidence.title_of < 0)
+    at = np.flatnonzero(short)
+    if not at.size or not next_links[at].any():
+        return short & False
+    code = corpus.blocks.key[at] ^ corpus.source[record[at]].astype(np.uint64)
+    _, which = np.unique(code, return_inverse=True)
+    times, followed = np.bincount(which), np.bincount(which, weights=next_links[at])
+    header = (followed >= HEADER_STORIES) & (2 * followed > times)
+    out = np.zeros(n, dtype=np.bool_)
+    out[at] = header[which] & next_heads[at]
+    return out
 
 
 def _repeated(corpus: Corpus, evidence: Evidence) -> Bool:

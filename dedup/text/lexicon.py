@@ -68,6 +68,13 @@ def load(markers: tuple[str, ...] = ()) -> Lexicon:
     return parse(text.splitlines(), "lexicon.txt", markers)
 
 
+@lru_cache(maxsize=1)
+def numbers() -> U32:
+    """uint32, sorted; token hashes of all numbers of up to four digits."""
+    written = [f"{number:0{digits}}" for digits in (1, 2, 3, 4) for number in range(10**digits)]
+    return np.unique(np.concatenate(token_hashes(written)))
+
+
 def parse(lines: Iterable[str], name: str, markers: tuple[str, ...] = ()) -> Lexicon:
     """Read `role | words  # why` lines.
 
