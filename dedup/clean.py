@@ -224,7 +224,7 @@ def _judge(
     memory.relax()
     evidence = gather(corpus, groups, stories, memory, prior)
     memory.relax()
-    verdicts = judge_residue(corpus, evidence, memory)
+    verdicts = judge_residue(corpus, evidence, stories, memory)
     if prior is not None:
         verdicts.hold(prior.residue)
     return stories, evidence, verdicts

@@ -40,16 +40,39 @@ ENOUGH_RECORDS = 10  # in so many records
 REPEAT_TOKENS = 8  # a shorter block that recurs is removed only within a passage
 
 
-def judge_residue(corpus: Corpus, evidence: Evidence, memory: Memory) -> Verdicts:
-    """Tell what is part of the page from what is part of a story."""
+def judge_residue(corpus: Corpus, evidence: Evidence, stories: I64, memory: Memory) -> Verdicts:
+    """Tell what is part of the page from what is part of a story.
+
+    Args:
+        corpus: all records.
+        evidence: of all blocks.
+        stories: int64[records]; the record that leads each record's story.
+        memory: where the columns lie.
+    """
     verdicts = Verdicts.none(corpus, memory)
     headers = judge_headers(corpus, evidence, verdicts)
     listed = links_below(corpus, evidence, headers)
     judge_edges(corpus, evidence, listed, verdicts)
     judge_links(corpus, evidence, listed, verdicts)
+    _copied_furniture(corpus, stories, verdicts)
     _lines_without_words(corpus, verdicts)
     _spare_bodies(corpus, evidence, verdicts)
     return verdicts
+
+
+def _copied_furniture(corpus: Corpus, stories: I64, verdicts: Verdicts) -> None:
+    """Furniture of a record is furniture in the copies of it that other sources have.
+
+    A source of nothing but copies tells of no line in how many stories of its own it stands.
+    """
+    marked = np.isin(verdicts.rule, (STANDING, CREDIT))
+    key = corpus.blocks.key[: corpus.n]
+    which = np.flatnonzero(np.isin(key, key[marked]) & (key != 0))
+    story = stories[corpus.record_of()[which]].astype(np.uint64)
+    code = key[which] * np.uint64(corpus.records + 1) + story
+    for number in (STANDING, CREDIT):
+        told = code[verdicts.rule[which] == number]
+        verdicts.mark(which[np.isin(code, told)], number)
 
 
 def _lines_without_words(corpus: Corpus, verdicts: Verdicts) -> None:

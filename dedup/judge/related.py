@@ -312,7 +312,10 @@ def _teasers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> I64:
             if alike and len(seeds[r]) >= 2:
                 found += _series(corpus, opens, r, seeds[r][0], usual)
             else:
-                found += _last_of(seeds[r], kept, int(corpus.first[r + 1]))
+                last = _last_of(seeds[r], kept, int(corpus.first[r + 1]))
+                # One may be what another outlet begins with; an outlet's teasers are its own.
+                of = corpus.source[evidence.lead_of[last]]
+                found += last if len(last) > 1 or (of == source).all() else []
         if len(records) >= CLOSED * sizes[source] and opening[source] <= OPENERS:
             if weights is None:
                 weights = _weights(corpus, evidence)
