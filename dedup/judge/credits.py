@@ -83,20 +83,26 @@ def _counters(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
     """Lines at an edge of many stories that are equal but for their numbers: dates, counts."""
     blocks = corpus.blocks
     free = evidence.line & (evidence.length <= CREDIT_TOKENS) & (verdicts.rule == KEPT)
-    edge = np.flatnonzero(free & (evidence.at_head | evidence.at_tail) & (corpus.fixed == 0))
+    free &= (evidence.length > 1) & (corpus.fixed == 0)
+    edge = np.flatnonzero(free & (evidence.at_head | evidence.at_tail))
     if not edge.size:
         return
-    numbers = lexicon.numbers()
+    size = evidence.length[edge].astype(np.int64)
+    begins = np.cumsum(size) - size
+    tokens = blocks.tokens[np.repeat(blocks.pointer[edge] - begins, size) + np.arange(size.sum())]
+    known = lexicon.numbers()
+    number = known[np.minimum(np.searchsorted(known, tokens), known.size - 1)] == tokens
+    told = np.add.reduceat(number.astype(np.int64), begins)
     record = corpus.record_of()
     places: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for b in edge.tolist():
-        tokens = blocks.tokens[blocks.pointer[b] : blocks.pointer[b + 1]]
-        number = np.isin(tokens, numbers)
-        if number.any() and not number.all():
-            words = np.where(number, 0, tokens).tolist()
-            template = (int(corpus.source[record[b]]), int(evidence.at_head[b]), *words)
-            places[template].append(b)
+    for k in np.flatnonzero((told > 0) & (told < size)).tolist():
+        b, words = int(edge[k]), slice(int(begins[k]), int(begins[k] + size[k]))
+        masked = np.where(number[words], 0, tokens[words]).tolist()
+        template = (int(corpus.source[record[b]]), int(evidence.at_head[b]), *masked)
+        places[template].append(b)
     for template, found in places.items():
+        if len(found) < SUPPORT:
+            continue
         which = np.array(found, dtype=np.int64)
         support = np.unique(record[which]).size
         # A link with a number in it is longer, and the same wherever it stands.
