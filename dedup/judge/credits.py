@@ -128,7 +128,7 @@ def _templates(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
     shares: dict[tuple[int, ...], set[int]] = defaultdict(set)
     wordings: dict[int, list[tuple[int, ...]]] = {}
     record = corpus.record_of()
-    for b in np.flatnonzero(edge & (verdicts.rule == KEPT)).tolist():
+    for b in np.flatnonzero(edge & np.isin(verdicts.rule, (KEPT, CREDIT))).tolist():
         known = int(credit[b])
         if not bare[b] and not (short[b] and known) and known < 2:
             continue

@@ -129,6 +129,7 @@ def _repeated(corpus: Corpus, evidence: Evidence) -> Bool:
 def links_below(corpus: Corpus, evidence: Evidence, headers: I64) -> list[list[int]]:
     """The lines below each header that look like links, up to where the prose goes on."""
     record = corpus.record_of()
+    known = (corpus.phrases["header"] > 0) | (corpus.phrases["leadin"] > 0)
     runs = []
     for header in headers.tolist():
         run: list[int] = []
@@ -140,6 +141,9 @@ def links_below(corpus: Corpus, evidence: Evidence, headers: I64) -> list[list[i
                 break
             run.append(b)
             b += 1
+        # A header that was learned from the headlines below it says nothing of other lines.
+        while run and not known[header] and evidence.title_of[run[-1]] < 0:
+            run.pop()
         if run:
             runs.append(run)
     return runs
