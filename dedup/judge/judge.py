@@ -14,6 +14,7 @@ from dedup.judge.verdicts import (
     BELOW_HEADER,
     CREDIT,
     EQUAL,
+    FOREIGN_END,
     HEADLINE_OF,
     KEPT,
     LONE_LINK,
@@ -31,10 +32,12 @@ from dedup.match.groups import Groups
 from dedup.match.passages import extend_passages
 from dedup.match.sentences import Sentences, shared_passages
 from dedup.records import I32, I64
+from dedup.text import kernels
 from dedup.text.corpus import NOTHING, Corpus, Place
 
 LINKS = (HEADLINE_OF, REPEATED_LINK, BELOW_HEADER, LONE_LINK)
-UNCERTAIN = (*LINKS, TEASER, STANDING, CREDIT)  # not furniture where nothing else stands
+# Not furniture where nothing else stands.
+UNCERTAIN = (*LINKS, TEASER, FOREIGN_END, STANDING, CREDIT)
 IMPLAUSIBLE = 0.3  # of an outlet's characters, more than this are hardly furniture
 ENOUGH_RECORDS = 10  # in so many records
 REPEAT_TOKENS = 8  # a shorter block that recurs is removed only within a passage
@@ -146,6 +149,8 @@ def foremost_leads(corpus: Corpus, groups: Groups, stories: I64, evidence: Evide
     foremost: I64 = leads[
         (other == keeper)
         & ~lead[other]
+        & ((corpus.blocks.shape[leads] & kernels.WAW) == 0)  # nothing begins with 'and'
+        & (corpus.phrases["prose"][leads] == 0)
         & (other >= corpus.seen)
         & (stories[record[leads]] != stories[record[other]])
     ]

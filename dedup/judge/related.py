@@ -7,6 +7,7 @@ import numpy as np
 from dedup.judge.evidence import ENOUGH_TITLES, Evidence
 from dedup.judge.verdicts import (
     BELOW_HEADER,
+    FOREIGN_END,
     HEADER,
     HEADER_LINK,
     HEADLINE_OF,
@@ -64,7 +65,7 @@ def judge_links(
     verdicts.mark(inside & _repeated(corpus, evidence), REPEATED_LINK)
     _below_headers(corpus, evidence, listed, verdicts)
     verdicts.mark(_lone(corpus, evidence, verdicts), LONE_LINK)
-    verdicts.mark(_teasers(corpus, evidence, verdicts), TEASER)
+    _teasers(corpus, evidence, verdicts)
 
 
 def judge_headers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> I64:
@@ -271,8 +272,8 @@ def _listed(record: I32, heading: Bool, sure: Bool, strong: Bool) -> Bool:
     return np.asarray(heading & (length >= LISTED)[run] & ~links[run])
 
 
-def _teasers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> I64:
-    """Paragraphs about other stories at the end of a record.
+def _teasers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
+    """Mark paragraphs about other stories at the end of a record.
 
     Form cannot tell them from the record's own prose. What can: they are other records' first
     paragraphs, or the first sentences of these; they have few words in common with what stands
@@ -307,6 +308,7 @@ def _teasers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> I64:
     )
     weights: F64 | None = None
     found: list[int] = []
+    foreign: dict[int, float] = {}
     for source, records in by_source.items():
         ends = {r: int(upto[corpus.first[r + 1]] - upto[seeds[r][0]]) for r in records}
         many = [ends[r] for r in records if len(seeds[r]) >= 2]
@@ -324,10 +326,14 @@ def _teasers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> I64:
             if weights is None:
                 weights = _weights(corpus, evidence)
             for r in np.flatnonzero(corpus.source == source).tolist():
-                found += _foreign_end(
-                    corpus, closing, kept, opens, r, set(seeds.get(r, ())), weights
-                )
-    return np.array(found, dtype=np.int64)
+                known = set(seeds.get(r, ()))
+                foreign |= _foreign_end(corpus, closing, kept, opens, r, known, weights)
+    verdicts.mark(np.array(found, dtype=np.int64), TEASER)
+    which = np.array([b for b in foreign if verdicts.rule[b] == KEPT], dtype=np.int64)
+    verdicts.mark(which[evidence.lead_of[which] >= 0], TEASER)
+    which = which[verdicts.rule[which] == KEPT]
+    verdicts.mark(which, FOREIGN_END)
+    verdicts.contained[which] = [foreign[b] for b in which.tolist()]
 
 
 def _series(corpus: Corpus, opens: Bool, record: int, seed: int, usual: int) -> range:
@@ -362,22 +368,23 @@ def _foreign_end(
     record: int,
     seeds: set[int],
     weights: F64,
-) -> list[int]:
-    """Paragraphs that a record ends in, foreign to what stands above them all.
+) -> dict[int, float]:
+    """Paragraphs that a record ends in, foreign to what stands above, and what they share with it.
 
     One alone may be the prose's last word; and where much of the prose opens as leads do, as in a
     review of the press, nothing is foreign.
     """
     stays = [b for b in range(int(corpus.first[record]), int(corpus.first[record + 1])) if kept[b]]
-    run: list[int] = []
+    run: dict[int, float] = {}
     while len(stays) > 1 and closing[stays[-1]]:
         b = stays[-1]
-        if b not in seeds and _shared_weight(corpus, b, stays[:-1], weights) > FOREIGN:
+        shared = _shared_weight(corpus, b, stays[:-1], weights)
+        if b not in seeds and shared > FOREIGN:
             break
-        run.append(stays.pop())
+        run[stays.pop()] = shared
     above = stays[1:]
     if len(run) < 2 - bool(seeds) or not above or np.mean(opens[above]) > OPENING:
-        return []
+        return {}
     return run
 
 
