@@ -24,7 +24,7 @@ from dedup.formats.row import Rows
 from dedup.formats.write import Judged, write
 from dedup.judge.evidence import Evidence, Prior, gather
 from dedup.judge.glued import glued
-from dedup.judge.judge import doubtful, judge_repeats, judge_residue, shared_parts
+from dedup.judge.judge import doubtful, foremost_leads, judge_repeats, judge_residue, shared_parts
 from dedup.judge.kept import suspicious
 from dedup.judge.overrides import Overrides, read
 from dedup.judge.verdicts import Verdicts
@@ -168,7 +168,8 @@ def run(
     residue = verdicts.residue()
     if index is not None and known is not None:
         index.remember(known, groups, stories, evidence, residue, memory)
-    groups = without(corpus.blocks, groups, residue, order, config, memory)
+    leads = foremost_leads(corpus, groups, stories, evidence)
+    groups = without(corpus.blocks, groups, residue, order, config, memory, leads)
     judge_repeats(corpus, groups, stories, evidence, verdicts, config)
     verdicts.parts = glued(corpus, stories, verdicts, words.common_tokens())
     if said is not None:
@@ -220,7 +221,7 @@ def _judge(
     memory.relax()
     evidence = gather(corpus, groups, stories, memory, prior)
     memory.relax()
-    verdicts = judge_residue(corpus, evidence, memory)
+    verdicts = judge_residue(corpus, evidence, stories, memory)
     if prior is not None:
         verdicts.hold(prior.residue)
     return stories, evidence, verdicts

@@ -134,7 +134,8 @@ def _overlap(corpus: Corpus, border: int, config: Config, memory: Memory) -> Ove
     groups = group(corpus.blocks, keeping_order(corpus, rank), config, memory)
     nothing = np.zeros(corpus.n, dtype=np.bool_)
     stories = find_stories(corpus, groups, rank, nothing, COPY_SHARE)
-    residue = judge_residue(corpus, gather(corpus, groups, stories, memory), memory).residue()
+    evidence = gather(corpus, groups, stories, memory)
+    residue = judge_residue(corpus, evidence, stories, memory).residue()
     out = Overlap((corpus.records - border, border))
     if needed(corpus, config.level):
         said = sentences(corpus, rank, config, memory)

@@ -98,6 +98,14 @@ CONSTANTS = (
     Constant(related, "TEASER_ZONE", (2, 4, 8, 12)),
     Constant(related, "TEASER_OVERLAP", (0.15, 0.25, 0.35, 0.5, 0.65)),
     Constant(related, "LEAD_TOKENS", (5, 8, 12)),
+    Constant(related, "CLOSED", (0.05, 0.1, 0.2, 0.4)),
+    Constant(related, "FOREIGN", (0.1, 0.2, 0.3, 0.45)),
+    Constant(related, "OPENERS", (0.05, 0.15, 0.3, 0.5)),
+    Constant(related, "OPENING", (0.2, 0.34, 0.5)),
+    Constant(related, "FOREIGN_STEMS", (2, 3, 4, 6)),
+    Constant(related, "ONLY_LINKS", (2, 3, 5, 8)),
+    Constant(related, "TOPIC_TOKENS", (2, 3, 5, 8)),
+    Constant(related, "HEADER_STORIES", (2, 3, 5)),
 )
 Values = tuple[float, ...]
 SHIPPED: Values = tuple(getattr(c.module, c.name) for c in CONSTANTS)

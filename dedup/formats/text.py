@@ -17,11 +17,13 @@ from dedup.formats.lines import refused
 from dedup.formats.row import Object, Rows
 from dedup.records import Batch, Rejected, Strings
 from dedup.text import lexicon
+from dedup.text.blocks import unwrapped
 from dedup.text.dumps import cut_articles
 
 
 class _Article(NamedTuple):
     text: str
+    unwrapped: str
     title: str
     byline: str
     head: tuple[str, ...]
@@ -53,7 +55,7 @@ class TextDump:
         self.records = len(articles)
         nothing = [""] * len(articles)
         yield Batch(
-            texts=Strings.of(article.text for article in articles),
+            texts=Strings.of(article.unwrapped for article in articles),
             titles=Strings.of(article.title for article in articles),
             abstracts=Strings.of(nothing),
             ids=[f"{self._base}#{n}" for n in range(1, len(articles) + 1)],
@@ -110,6 +112,8 @@ class TextDump:
     def _articles(self, lines: list[str], numbers: list[int]) -> Iterator[_Article]:
         text = "".join(lines)
         blocks, articles = cut_articles(text, self._words)
+        # One article may be too short to show the width that its dump is wrapped at.
+        whole = unwrapped(text)
         # An article reaches from its headline to the next one; the first from the very beginning.
         starts = [0, *(int(blocks.start[article.first]) for article in articles[1:]), len(text)]
         line_ends = np.cumsum([len(line) for line in lines])
@@ -124,6 +128,7 @@ class TextDump:
             ).tolist()
             yield _Article(
                 text=text[begin:end],
+                unwrapped=whole[begin:end],
                 title=title,
                 byline=byline,
                 head=("title",) * (article.title >= 0) + ("byline",) * (article.byline >= 0),

@@ -9,7 +9,7 @@ import numpy as np
 from dedup.judge.evidence import Evidence
 from dedup.judge.verdicts import CREDIT, FOOTER, KEPT, STANDING, Verdicts
 from dedup.records import Bool
-from dedup.text import kernels
+from dedup.text import kernels, lexicon
 from dedup.text.corpus import Corpus
 
 AT_EDGE = 0.9  # share of a standing line's places that must be at the same edge
@@ -26,15 +26,21 @@ def judge_edges(
     Args:
         corpus: all records.
         evidence: of all blocks.
-        listed: lines that stand below headers: links, unless nearly every record has them.
+        listed: lines that stand below headers: links, unless nearly every record has them, and
+            never right below a header.
         verdicts: marked in place.
     """
     _footers(corpus, evidence, verdicts)
+    _counters(corpus, evidence, verdicts)
     announces = (corpus.blocks.shape[: corpus.n] & kernels.COLON_END) != 0
-    stands = _stands(evidence) & ~(announces & (evidence.left > 0))
+    usual = 2 * evidence.spread >= evidence.records
+    stands = _stands(evidence) & ~(announces & (evidence.left > 0) & ~usual)
     links = np.array([b for run in listed for b in run], dtype=np.int64)
     long = evidence.length[links] >= LISTED_TOKENS
-    stands[links[long & (2 * evidence.spread[links] < evidence.records[links])]] = False
+    key = corpus.blocks.key
+    topmost = key[[run[0] for run in listed]]
+    rare = 2 * evidence.spread[links] < evidence.records[links]
+    stands[links[long & (rare | np.isin(key[links], topmost))]] = False
     standing = np.flatnonzero(stands & (verdicts.rule == KEPT))
     verdicts.mark(standing[corpus.phrases["credit"][standing] > 0], CREDIT)
     verdicts.mark(standing, STANDING)
@@ -66,9 +72,45 @@ def _footers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
     verdicts.mark(evidence.line & (footer > 0) & (footer == evidence.length), FOOTER)
     verdicts.mark(evidence.line & (corpus.phrases["embed"] > 0), FOOTER)
     late = evidence.at_tail & (evidence.place > 0)
+    label = (footer > 0) & (footer == corpus.blocks.lead[: corpus.n])
+    verdicts.mark(evidence.line & late & label, FOOTER)
     recurs = (evidence.spread >= 2) & (evidence.tail >= AT_EDGE)
     last_and_loose = (evidence.left == 0) & evidence.line
     verdicts.mark(late & (recurs | last_and_loose) & (opening > 0), FOOTER)
+
+
+def _counters(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
+    """Lines at an edge of many stories that are equal but for their numbers: dates, counts."""
+    blocks = corpus.blocks
+    free = evidence.line & (evidence.length <= CREDIT_TOKENS) & (verdicts.rule == KEPT)
+    free &= (evidence.length > 1) & (corpus.fixed == 0)
+    edge = np.flatnonzero(free & (evidence.at_head | evidence.at_tail))
+    if not edge.size:
+        return
+    size = evidence.length[edge].astype(np.int64)
+    begins = np.cumsum(size) - size
+    tokens = blocks.tokens[np.repeat(blocks.pointer[edge] - begins, size) + np.arange(size.sum())]
+    known = lexicon.numbers(corpus.seed)
+    number = known[np.minimum(np.searchsorted(known, tokens), known.size - 1)] == tokens
+    told = np.add.reduceat(number.astype(np.int64), begins)
+    record = corpus.record_of()
+    places: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for k in np.flatnonzero((told > 0) & (told < size)).tolist():
+        b, words = int(edge[k]), slice(int(begins[k]), int(begins[k] + size[k]))
+        masked = np.where(number[words], 0, tokens[words]).tolist()
+        template = (int(corpus.source[record[b]]), int(evidence.at_head[b]), *masked)
+        places[template].append(b)
+    for template, found in places.items():
+        if len(found) < SUPPORT:
+            continue
+        which = np.array(found, dtype=np.int64)
+        support = np.unique(record[which]).size
+        # A link with a number in it is longer, and the same wherever it stands.
+        varies = 2 * np.unique(blocks.key[which]).size > support
+        brief = len(template) - 2 <= LISTED_TOKENS or varies
+        if brief and support >= SUPPORT and 4 * support >= evidence.records[found[0]]:
+            verdicts.mark(which[corpus.phrases["credit"][which] > 0], CREDIT)
+            verdicts.mark(which, STANDING)
 
 
 def _templates(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
@@ -86,7 +128,7 @@ def _templates(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
     shares: dict[tuple[int, ...], set[int]] = defaultdict(set)
     wordings: dict[int, list[tuple[int, ...]]] = {}
     record = corpus.record_of()
-    for b in np.flatnonzero(edge & (verdicts.rule == KEPT)).tolist():
+    for b in np.flatnonzero(edge & np.isin(verdicts.rule, (KEPT, CREDIT))).tolist():
         known = int(credit[b])
         if not bare[b] and not (short[b] and known) and known < 2:
             continue

@@ -12,14 +12,16 @@ import numpy as np
 
 from dedup.engines.memory import Memory
 from dedup.match.groups import Groups
-from dedup.records import F32, F64, I32, I64, Bool
+from dedup.records import F32, F64, I32, I64, U64, Bool
 from dedup.sketch.lsh import first_equal
 from dedup.text import kernels
+from dedup.text.blocks import Blocks
 from dedup.text.corpus import Corpus
 
 OWN = 3  # a paragraph that stands in fewer stories of its source is a record's own
 LEAD_TOKENS = 8
 OPENER, OPENER_ODDS = 20, 50  # paragraphs a word must open, and how often for one headline
+_ODD = np.uint64(0x9E3779B97F4A7C15)
 ENOUGH_TITLES = 200  # headlines from which on a word that opens none of them tells something
 
 
@@ -43,7 +45,8 @@ class Evidence(NamedTuple):
         echo: float32; mean over the group's places in the source of the share of the heading's
             meaningful stems that the prose right after it takes up.
         title_of: int32; another story's record whose headline it matches, -1 if none.
-        lead_of: int32; another story's record whose first paragraph or abstract it matches.
+        lead_of: int32; another story's record whose first paragraph or abstract it matches, or
+            whose first paragraph begins with it, as a sentence.
         records: int32; records of its source.
         places: int32; places of its group in the source.
     """
@@ -117,13 +120,17 @@ def gather(
     length = keep(blocks.length()[:n].astype(np.int32))
     line = blocks.headings()[:n]
     heading = line & ~_opens_prose(corpus, ~line)
-    first_prose = _first_prose(record, ~heading & (length >= LEAD_TOKENS))
+    prose = ~heading & (length >= LEAD_TOKENS)
+    begins = _first_of(record, prose)
     titles = slice(n, n + corpus.titles)
     abstracts = slice(n + corpus.titles, None)
-    leads = np.concatenate([group[first_prose], groups.representative[abstracts]])
-    lead_records = np.concatenate([record[first_prose], blocks.record[abstracts]])
+    leads = np.concatenate([group[begins], groups.representative[abstracts]])
+    lead_records = np.concatenate([record[begins], blocks.record[abstracts]])
     lead_of = keep(_other(group, record, leads, lead_records, leader))
-    lead_of[first_prose] = -1
+    block, lead = _first_sentences(blocks, begins, prose)
+    new = (lead_of[block] < 0) & (leader[record[block]] != leader[record[lead]])
+    lead_of[block[new]] = record[lead[new]]
+    lead_of[begins] = -1
     title_of = _other(group, record, groups.representative[titles], blocks.record[titles], leader)
     known = _known(prior, corpus, group) if prior is not None else None
     spread = keep(_spread(here, record, leader, prior, known)[here])
@@ -245,12 +252,45 @@ def _opens_prose(corpus: Corpus, prose: Bool) -> Bool:
     return known
 
 
-def _first_prose(record: I32, prose: Bool) -> I64:
-    """The first block of each record that is a paragraph: its lead."""
+def first_prose(corpus: Corpus, evidence: Evidence) -> I64:
+    """int64; the first block of each record that is a paragraph, its lead, where there is one."""
+    return _first_of(corpus.record_of(), ~evidence.heading & (evidence.length >= LEAD_TOKENS))
+
+
+def _first_of(record: I32, prose: Bool) -> I64:
     at = np.flatnonzero(prose)
     first = np.ones(at.size, dtype=np.bool_)
     first[1:] = record[at[1:]] != record[at[:-1]]
     return at[first]
+
+
+def _first_sentences(blocks: Blocks, leads: I64, prose: Bool) -> tuple[I64, I64]:
+    """Paragraphs that say what a lead's first sentence says, and that lead (int64[k] each)."""
+    pointer, tokens = blocks.pointer, blocks.tokens
+    cut = np.append(blocks.cut, np.iinfo(np.int64).max)
+    stop = cut[np.searchsorted(cut, pointer[leads], side="right")]
+    longer = (stop < pointer[leads + 1]) & (stop - pointer[leads] >= LEAD_TOKENS)
+    leads, stop = leads[longer], stop[longer]
+    if not leads.size:
+        return leads, leads
+
+    def code(start: I64, end: I64) -> U64:
+        """Length, the first two tokens and the last two."""
+        out = (end - start).astype(np.uint64)
+        for at in (start, start + 1, end - 2, end - 1):
+            out = out * _ODD + tokens[at]
+        return out
+
+    known, which = np.unique(code(pointer[leads], stop), return_index=True)
+    block = np.flatnonzero(prose)
+    mine = code(pointer[block], pointer[block + 1])
+    at = np.minimum(np.searchsorted(known, mine), known.size - 1)
+    alike = known[at] == mine
+    block, which = block[alike], which[at[alike]]
+    equal = np.zeros(block.size, dtype=np.bool_)
+    for k, (b, lead, end) in enumerate(zip(block, leads[which], stop[which], strict=True)):
+        equal[k] = np.array_equal(tokens[pointer[b] : pointer[b + 1]], tokens[pointer[lead] : end])
+    return block[equal], leads[which[equal]]
 
 
 def _in_passage(record: I32, group: I32) -> Bool:

@@ -8,12 +8,13 @@ from dedup.config import Config
 from dedup.engines.memory import Memory
 from dedup.errors import GuardError
 from dedup.judge.credits import judge_edges
-from dedup.judge.evidence import Evidence
+from dedup.judge.evidence import Evidence, first_prose
 from dedup.judge.related import judge_headers, judge_links, links_below
 from dedup.judge.verdicts import (
     BELOW_HEADER,
     CREDIT,
     EQUAL,
+    FOREIGN_END,
     HEADLINE_OF,
     KEPT,
     LONE_LINK,
@@ -31,25 +32,50 @@ from dedup.match.groups import Groups
 from dedup.match.passages import extend_passages
 from dedup.match.sentences import Sentences, shared_passages
 from dedup.records import I32, I64
+from dedup.text import kernels
 from dedup.text.corpus import NOTHING, Corpus, Place
 
 LINKS = (HEADLINE_OF, REPEATED_LINK, BELOW_HEADER, LONE_LINK)
-UNCERTAIN = (*LINKS, TEASER, STANDING, CREDIT)  # not furniture where nothing else stands
+# Not furniture where nothing else stands.
+UNCERTAIN = (*LINKS, TEASER, FOREIGN_END, STANDING, CREDIT)
 IMPLAUSIBLE = 0.3  # of an outlet's characters, more than this are hardly furniture
 ENOUGH_RECORDS = 10  # in so many records
 REPEAT_TOKENS = 8  # a shorter block that recurs is removed only within a passage
 
 
-def judge_residue(corpus: Corpus, evidence: Evidence, memory: Memory) -> Verdicts:
-    """Tell what is part of the page from what is part of a story."""
+def judge_residue(corpus: Corpus, evidence: Evidence, stories: I64, memory: Memory) -> Verdicts:
+    """Tell what is part of the page from what is part of a story.
+
+    Args:
+        corpus: all records.
+        evidence: of all blocks.
+        stories: int64[records]; the record that leads each record's story.
+        memory: where the columns lie.
+    """
     verdicts = Verdicts.none(corpus, memory)
     headers = judge_headers(corpus, evidence, verdicts)
     listed = links_below(corpus, evidence, headers)
     judge_edges(corpus, evidence, listed, verdicts)
     judge_links(corpus, evidence, listed, verdicts)
+    _copied_furniture(corpus, stories, verdicts)
     _lines_without_words(corpus, verdicts)
     _spare_bodies(corpus, evidence, verdicts)
     return verdicts
+
+
+def _copied_furniture(corpus: Corpus, stories: I64, verdicts: Verdicts) -> None:
+    """Furniture of a record is furniture in the copies of it that other sources have.
+
+    A source of nothing but copies tells of no line in how many stories of its own it stands.
+    """
+    marked = np.isin(verdicts.rule, (STANDING, CREDIT))
+    key = corpus.blocks.key[: corpus.n]
+    which = np.flatnonzero(np.isin(key, key[marked]) & (key != 0))
+    story = stories[corpus.record_of()[which]].astype(np.uint64)
+    code = key[which] * np.uint64(corpus.records + 1) + story
+    for number in (STANDING, CREDIT):
+        told = code[verdicts.rule[which] == number]
+        verdicts.mark(which[np.isin(code, told)], number)
 
 
 def _lines_without_words(corpus: Corpus, verdicts: Verdicts) -> None:
@@ -107,6 +133,28 @@ def doubtful(corpus: Corpus, verdicts: Verdicts, most: float) -> dict[str, float
     records = np.bincount(corpus.source, minlength=share.size)
     found = np.flatnonzero((share > IMPLAUSIBLE) & (records >= ENOUGH_RECORDS))
     return {corpus.sources[s]: round(float(share[s]), 4) for s in found.tolist()}
+
+
+def foremost_leads(corpus: Corpus, groups: Groups, stories: I64, evidence: Evidence) -> I64:
+    """int64; leads that stand for themselves before a paragraph inside another story does.
+
+    One article ends in, or tells in passing, what another one begins with: the latter keeps it.
+    """
+    n = corpus.n
+    leads = first_prose(corpus, evidence)
+    lead = np.zeros(n, dtype=np.bool_)
+    lead[leads] = True
+    record, keeper = corpus.record_of(), groups.representative[leads]
+    other = np.minimum(keeper, n - 1)
+    foremost: I64 = leads[
+        (other == keeper)
+        & ~lead[other]
+        & ((corpus.blocks.shape[leads] & kernels.WAW) == 0)  # nothing begins with 'and'
+        & (corpus.phrases["prose"][leads] == 0)
+        & (other >= corpus.seen)
+        & (stories[record[leads]] != stories[record[other]])
+    ]
+    return foremost
 
 
 def judge_repeats(

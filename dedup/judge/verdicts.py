@@ -55,6 +55,7 @@ HEADLINE_OF = rule("headline-of-another", "related", *_SPREAD, "headline_of")
 REPEATED_LINK = rule("repeated-link", "related", *_SPREAD, *_ECHO, "headline_of")
 LONE_LINK = rule("lone-link", "related", *_SPREAD, *_ECHO)
 TEASER = rule("teaser", "related", *_EDGES, "lead_of")
+FOREIGN_END = rule("foreign-end", "related", *_SPREAD, "shared")
 FOOTER = rule("footer-words", "boilerplate", *_EDGES)
 STANDING = rule("standing-line", "boilerplate", *_EDGES)
 RULE_LINE = rule("line-without-words", "boilerplate", *_SPREAD)
@@ -116,7 +117,7 @@ class Verdicts:
         match: int32[n]; the block it repeats, -1 if none.
         similarity: float64[n]; to that block, nan if none.
         contained: float32[n]; for blocks of a passage, the share of their tokens that stand in
-            the match.
+            the match; for foreign ends, the share by weight that stands in the text above.
         parts: of blocks, in order; those of blocks that go do not count.
         spared: block -> the rule that would have left its record without a body.
     """
@@ -195,6 +196,7 @@ class Verdicts:
                 "stems": corpus.blocks.content[which].tolist(),
                 "echo": corpus.blocks.echo[which].tolist(),
                 "contained": _rounded(self.contained[which]),
+                "shared": _rounded(self.contained[which]),
                 "headline_of": _ids(corpus, evidence.title_of[which]),
                 "lead_of": _ids(corpus, evidence.lead_of[which]),
             }

@@ -55,11 +55,18 @@ def group(blocks: Blocks, order: I32, config: Config, memory: Memory) -> Groups:
 
 
 def without(
-    blocks: Blocks, groups: Groups, out: Bool, order: I32, config: Config, memory: Memory
+    blocks: Blocks,
+    groups: Groups,
+    out: Bool,
+    order: I32,
+    config: Config,
+    memory: Memory,
+    foremost: I64 | tuple[()] = (),
 ) -> Groups:
     """The groups of the blocks that are left when some, representatives among them, are taken out.
 
-    Members that lose their representative find a new one among themselves, verified anew.
+    Members that lose their representative find a new one among themselves, verified anew. So do
+    those of groups in which some block is to come first.
 
     Args:
         blocks: all blocks.
@@ -68,14 +75,20 @@ def without(
         order: int32[n]; the order that `groups` was made in.
         config: threshold and shingle.
         memory: where large arrays lie.
+        foremost: int64; blocks that come before all others of their groups.
     """
+    first = np.asarray(foremost, dtype=np.int64)
     representative = memory.keep(groups.representative.copy())
     similarity = memory.keep(groups.similarity.copy())
     mine = np.arange(order.size, dtype=np.int32)
     out = np.pad(out, (0, order.size - out.size))
-    lost = out[representative] & ~out
+    anew = out.copy()
+    anew[representative[first]] = True
+    lost = anew[representative] & ~out
     # The members of each group that lost its representative, as one bucket.
     orphans = order[lost[order]]
+    ahead = np.isin(orphans, first)
+    orphans = np.concatenate((orphans[ahead], orphans[~ahead]))
     bucket = first_equal(groups.representative[orphans])
     buckets = Buckets(orphans, np.arange(orphans.size + 1), bucket, orphans.size)
     representative[out | lost] = mine[out | lost]

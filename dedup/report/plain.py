@@ -13,7 +13,10 @@ SENTENCES: dict[str, tuple[str, ...]] = {
     "headline": ("the headline that the dump was cut at; it went to the field 'title'",),
     "credit-line": ("the credit line that the dump was cut at; it went to the field 'byline'",),
     "credit-template": ("a credit line: worded as those of other stories of its source", *_EDGES),
-    "header": ("announces links to other stories, in words that sites use for that", _SPREAD),
+    "header": (
+        "announces links to other stories, in words that sites use for that or by what follows it",
+        _SPREAD,
+    ),
     "header-and-link": (
         "announces another story and names it on the same line",
         ": the headline of record {headline_of}",
@@ -37,6 +40,11 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         _SPREAD,
     ),
     "teaser": ("the opening of another story", ", record {lead_of}", *_EDGES),
+    "foreign-end": (
+        "ends the record and opens as other stories do, in a source that closes records so",
+        "; {shared:.0%} of its words, by weight, stand in the text above it",
+        _SPREAD,
+    ),
     "footer-words": ("words that sites close or decorate their pages with", *_EDGES),
     "standing-line": ("stands at the same edge of many different stories", *_EDGES),
     "line-without-words": ("a line without a letter or a number, beside page residue", _SPREAD),

@@ -132,6 +132,13 @@ def scan(
     return Scan(blocks, residue, int(chars))
 
 
+def unwrapped(text: str) -> str:
+    """A text with a space for every break that wrapping made: of the same length."""
+    buf, starts = _utf8(Strings.of([text]))
+    wrapping.unwrap(buf, starts)
+    return bytes(buf).decode()
+
+
 def stems(texts: Sequence[str]) -> list[U32]:
     """uint32; hashes of the rough stems of each text's tokens, 0 for tokens too short."""
     buf, starts = _utf8(Strings.of(texts))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dedup.config import Config
 from dedup.engines.memory import Memory
 from dedup.engines.threads import in_order
 from dedup.records import I32, I64, U8, Batch
@@ -50,6 +51,7 @@ class Corpus(NamedTuple):
         source: int32[records]; index into `sources`.
         sources: the outlets, in order of appearance.
         runs: of the first records, which earlier runs have seen, the run.
+        seed: of the tokens' hashes.
     """
 
     blocks: Blocks
@@ -65,6 +67,7 @@ class Corpus(NamedTuple):
     source: I32
     sources: list[str]
     runs: tuple[int, ...] = ()
+    seed: int = Config.seed
 
     @property
     def seen(self) -> int:
@@ -178,6 +181,7 @@ def build(
         dates=dates,
         source=source.done()["source"],
         sources=list(known),
+        seed=lexicon.seed,
     )
 
 

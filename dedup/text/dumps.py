@@ -30,6 +30,7 @@ CUSTOM = 3  # as many credit lines make them the custom of a dump
 SURE, LIKELY, UNUSUAL = 2.5, 0.5, 5.5
 ECHOED = 0.3  # at least this part of a headline stands in the three paragraphs after it
 AFTER_LINKS = 2.0  # log-odds that a box of links right before it adds: such boxes close articles
+LINKED_TO = 2.0  # log-odds that a heading adds which stands elsewhere too, as links to it do
 
 # Logistic regression of headlines of joined articles against subheadings inside articles, fitted
 # by benchmarks/quality/fit_cuts.py: constant; similarity of six and of two paragraphs on either
@@ -124,8 +125,11 @@ def _credit_lines(blocks: Blocks, heading: Bool, marker: Bool, lexicon: Lexicon)
             anywhere[part] += 1
             inside[part] += int(placed[b])
     known = lexicon.begins(blocks, "credit") > 0
+    words, size = lexicon.phrases["credit"]
+    phrases = {tuple(row[:k].tolist()) for row, k in zip(words, size.tolist(), strict=True)}
     found = {}
     for b in np.flatnonzero(placed).tolist():
+        known[b] |= any(tuple(part) in phrases for _, *part in blocks.wordings(b))
         support = max(
             (inside[part] for part in blocks.wordings(b) if 2 * inside[part] > anywhere[part]),
             default=0,
@@ -160,6 +164,8 @@ def _cohesion_cuts(
     if not possible or prose.size < 2:
         return []
     bags = Bags(text, blocks, prose)
+    known_keys, times = np.unique(blocks.key[heading], return_counts=True)
+    recurs = heading & np.isin(blocks.key, known_keys[times > 1])
     # Where credit lines are the custom, an article without one is an exception.
     levels = (UNUSUAL,) if len(known) >= CUSTOM else (SURE, LIKELY)
     found: dict[int, float] = {}
@@ -173,7 +179,8 @@ def _cohesion_cuts(
             before = prose[max(low, here - WINDOW) : here]
             after = prose[here : min(high, here + WINDOW)]
             if before.size and after.size:
-                score = bags.score(b, before, after) + AFTER_LINKS * boxed[b]
+                score = bags.score(b, before, after)
+                score += AFTER_LINKS * boxed[b] + LINKED_TO * recurs[b]
                 echoed = bags.share(b, after[:3]) >= ECHOED
                 doubtful = linked[b] or length[b] < SHORT
                 if echoed and score >= (max(least, SURE) if doubtful else least):

@@ -72,6 +72,13 @@ def load(markers: tuple[str, ...] = (), seed: int = Config.seed) -> Lexicon:
     return parse(text.splitlines(), "lexicon.txt", markers, seed)
 
 
+@lru_cache(maxsize=1)
+def numbers(seed: int = Config.seed) -> U32:
+    """uint32, sorted; token hashes of all numbers of up to four digits."""
+    written = [f"{number:0{digits}}" for digits in (1, 2, 3, 4) for number in range(10**digits)]
+    return np.unique(np.concatenate(token_hashes(written, seed)))
+
+
 def parse(
     lines: Iterable[str], name: str, markers: tuple[str, ...] = (), seed: int = Config.seed
 ) -> Lexicon:
