@@ -135,7 +135,7 @@ def scan(
 def unwrapped(text: str) -> str:
     """A text with a space for every break that wrapping made: of the same length."""
     buf, starts = _utf8(Strings.of([text]))
-    wrapping.unwrap(buf, starts)
+    wrapping.unwrap(buf, starts, np.empty(wrapping.WIDEST + 2, dtype=np.int64))
     return bytes(buf).decode()
 
 
