@@ -161,15 +161,15 @@ def run(
     # Residue is told by how many stories it stands in, stories by what is left without residue:
     # the first round takes only copies for one story.
     nothing = np.zeros(corpus.n, dtype=np.bool_)
-    _, _, verdicts = _judge(corpus, groups, said, prior, rank, nothing, COPY_SHARE, memory)
-    residue = verdicts.residue()
-    stories, evidence, verdicts = _judge(
-        corpus, groups, said, prior, rank, residue, STORY_SHARE, memory
-    )
+    copies = _stories(corpus, groups, said, rank, nothing, COPY_SHARE)
+    evidence, verdicts = _judge(corpus, groups, copies, prior, memory)
+    stories = _stories(corpus, groups, said, rank, verdicts.residue(), STORY_SHARE)
+    if not np.array_equal(stories, copies):  # the same stories tell the same
+        evidence, verdicts = _judge(corpus, groups, stories, prior, memory)
     decided.judge(corpus, verdicts)
     residue = verdicts.residue()
     if index is not None and known is not None:
-        index.remember(known, groups, stories, evidence, residue, memory)
+        index.remember(known, groups, stories, evidence, residue)
     groups = without(corpus.blocks, groups, residue, order, config, memory)
     judge_repeats(corpus, groups, stories, evidence, verdicts, config)
     verdicts.parts = glued(corpus, stories, verdicts, words.common_tokens())
@@ -191,7 +191,8 @@ def run(
 
     memory.stop_watching()  # a fork takes no threads along
     write(judged, rows, config, counts, sink.put, parts)
-    sink.put("stats", [summary.stats(counts, inputs.fields)])
+    if "stats" in sink.paths:
+        sink.put("stats", [summary.stats(counts, inputs.fields)])
     if sink.attributes is not None:
         write_attributes(judged, inputs, sink.attributes, sink.put)
     if "spans" in sink.paths:
@@ -205,28 +206,26 @@ def run(
     return Result(counts, dict(inputs.fields), corpus, groups, sink.lines, sink.paths)
 
 
-def _judge(
-    corpus: Corpus,
-    groups: Groups,
-    said: Sentences | None,
-    prior: Prior | None,
-    rank: I64,
-    residue: Bool,
-    share: float,
-    memory: Memory,
-) -> tuple[I64, Evidence, Verdicts]:
-    """Stories of what is no residue, the evidence they give, and what residue that tells."""
+def _stories(
+    corpus: Corpus, groups: Groups, said: Sentences | None, rank: I64, residue: Bool, share: float
+) -> I64:
+    """The leading record of each record's story, by what is no residue."""
     if said is None:
-        stories = find_stories(corpus, groups, rank, residue, share)
-    else:
-        stories = find_stories(said.corpus, said.groups, rank, residue[said.block], share)
+        return find_stories(corpus, groups, rank, residue, share)
+    return find_stories(said.corpus, said.groups, rank, residue[said.block], share)
+
+
+def _judge(
+    corpus: Corpus, groups: Groups, stories: I64, prior: Prior | None, memory: Memory
+) -> tuple[Evidence, Verdicts]:
+    """The evidence that stories give, and what residue that tells."""
     memory.relax()
     evidence = gather(corpus, groups, stories, memory, prior)
     memory.relax()
     verdicts = judge_residue(corpus, evidence, memory)
     if prior is not None:
         verdicts.hold(prior.residue)
-    return stories, evidence, verdicts
+    return evidence, verdicts
 
 
 def _told(corpus: Corpus, stories: I64, known: Known | None) -> tuple[list[str], I64]:

@@ -97,13 +97,9 @@ class Cleaner:
             if not self._begun:
                 self._index.begin()
                 self._begun = time.monotonic()
-            self._index.mark()
-            try:
-                result = run(inputs, Sink(), config, Memory(config.memory_limit()), None,
-                             self._index)  # fmt: skip
-            except BaseException:
-                self._index.back()
-                raise
+            with self._index.attempt():
+                memory = Memory(config.memory_limit())
+                result = run(inputs, Sink(), config, memory, None, self._index)
             if self._index.shared:  # others wait
                 self._commit()
         self.counts.add(result.counts)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from dedup.errors import ConfigError, IndexFileError
-from dedup.index.store import ACTIVE, Segment, Store
+from dedup.index.segments import ACTIVE, Segment
+from dedup.index.store import Store
 
 _SECONDS = {"h": 3600, "d": 86_400, "w": 604_800}
 
@@ -184,7 +185,6 @@ def merge(store: Store, other: Store) -> int:
         store.write("spread", ((b + block, source[s], run[r], *sums) for b, s, r, *sums in spread))
         store.write("retold", ((leader + record, n) for leader, n in other.all_retold()))
         store.write("residue", ((b + block, run[r]) for b, r in other.all_residue()))
-        store.merge_small()
     return len(rows)
 
 

@@ -69,10 +69,12 @@ def without(
         config: threshold and shingle.
         memory: where large arrays lie.
     """
+    if not out.any():
+        return groups
     representative = memory.keep(groups.representative.copy())
     similarity = memory.keep(groups.similarity.copy())
     mine = np.arange(order.size, dtype=np.int32)
-    out = np.pad(out, (0, order.size - out.size))
+    out = np.concatenate((out, np.zeros(order.size - out.size, dtype=np.bool_)))
     lost = out[representative] & ~out
     # The members of each group that lost its representative, as one bucket.
     orphans = order[lost[order]]
@@ -80,6 +82,8 @@ def without(
     buckets = Buckets(orphans, np.arange(orphans.size + 1), bucket, orphans.size)
     representative[out | lost] = mine[out | lost]
     similarity[out | lost] = 1.0
+    if not orphans.size:
+        return groups._replace(representative=representative, similarity=similarity)
     found, alike, _ = _star(blocks, orphans, buckets, None, config, memory)
     # Equal keys are equal, however short.
     equal = first_equal(blocks.key[orphans])
@@ -114,6 +118,8 @@ def _near(
     )  # fmt: skip
     buckets = lsh.buckets(hashes, memory, config.workers)
     members = unique[buckets.members]
+    if not members.size:
+        return representative, similarity, 0
     rank = memory.empty(n, np.int32)
     rank[order] = np.arange(n, dtype=np.int32)
     foremost = memory.keep(np.argsort(rank[members], kind="stable"))
