@@ -57,6 +57,7 @@ class Cleaner:
         if config is not None and settings:
             raise ConfigError("give settings by name or a config, not both")
         self.config = config or Config.of(settings)
+        self._strict = replace(self.config, on_error="fail")
         self.counts = Counts()
         self._index = Index("" if index is None else index, self.config)
         self._lock = threading.Lock()
@@ -87,7 +88,7 @@ class Cleaner:
 
     def clean_lines(self, data: bytes, name: str, *, strict: bool = False) -> Result:
         """Clean some JSON lines; `name` is what they are called in messages."""
-        config = replace(self.config, on_error="fail") if strict else self.config
+        config = self._strict if strict else self.config
         with self._lock:
             # What was handed out before is committed now: nothing is known that nobody was given.
             if self._begun and time.monotonic() > self._begun + COMMIT:

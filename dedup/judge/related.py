@@ -136,7 +136,9 @@ def _lone(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Bool:
     record = corpus.record_of()
     source = corpus.source[record]
     inside = evidence.heading & (evidence.place > 0) & (corpus.fixed == 0)
-    sure = inside & np.isin(verdicts.rule, (HEADLINE_OF, REPEATED_LINK, BELOW_HEADER))
+    sure: Bool = inside & verdicts.by((HEADLINE_OF, REPEATED_LINK, BELOW_HEADER))
+    if not sure.any():  # no source drops any
+        return sure
     sources = len(corpus.sources)
     usual: F64 = np.bincount(source, weights=sure, minlength=sources) / np.maximum(
         1, np.bincount(source, weights=inside, minlength=sources)
@@ -228,6 +230,8 @@ def _teasers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> I64:
         often = evidence.spread[b] >= 3 and evidence.tail[b] >= 0.5
         if often or _overlap(corpus, b, r, seeds.get(r, [b])[0]) <= TEASER_OVERLAP:
             seeds.setdefault(r, []).append(b)
+    if not seeds:
+        return np.zeros(0, dtype=np.int64)
     closed = [r for r, found in seeds.items() if len(found) >= 2]
     by_source: dict[int, list[int]] = {}
     for r in closed:
