@@ -59,7 +59,7 @@ class Cleaner:
         self.config = config or Config.of(settings)
         self._strict = replace(self.config, on_error="fail")
         self.counts = Counts()
-        self._index = Index("" if index is None else index, self.config)
+        self._index = Index("" if index is None else index, self.config, prompt=True)
         self._lock = threading.Lock()
         self._begun = 0.0
         self._taken = 0
@@ -92,7 +92,7 @@ class Cleaner:
         with self._lock:
             # What was handed out before is committed now: nothing is known that nobody was given.
             if self._begun and time.monotonic() > self._begun + COMMIT:
-                self._commit()
+                self._commit(soon=True)
             inputs = Inputs([piece(name, data, self._taken)], config)
             self._taken += data.count(b"\n")
             if not self._begun:
@@ -112,9 +112,9 @@ class Cleaner:
         with self._lock:
             self._commit()
 
-    def _commit(self) -> None:
+    def _commit(self, *, soon: bool = False) -> None:
         if self._begun:
-            self._index.commit()
+            self._index.commit(soon=soon)
             self._begun = 0.0
 
     def close(self) -> None:

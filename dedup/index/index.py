@@ -33,15 +33,20 @@ class Index:
         path: the file; made if it is not there. Or the address of a Redis server:
             "redis://HOST:PORT/DB?basename=NAME".
         config: whose fingerprint the file must have.
+        prompt: whether commits that are due soon do not wait for the disk.
 
     Raises:
         IndexFileError: the file is no index, or one made with other settings.
     """
 
-    def __init__(self, path: str | os.PathLike[str], config: Config) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], config: Config, *, prompt: bool = False
+    ) -> None:
         name = os.fspath(path)
         self.shared = is_shared(name)
-        self._store = SharedStore(name, config) if self.shared else Store(name, config)
+        self._store = (
+            SharedStore(name, config) if self.shared else Store(name, config, prompt=prompt)
+        )
         self._seen = Seen(self._store, config)
 
     def begin(self, waiting: Waiting | None = None) -> None:
@@ -64,9 +69,9 @@ class Index:
         """Add the run's records; see `dedup.index.remember`."""
         remember(self._store, known, groups, stories, evidence, residue, time.time())
 
-    def commit(self) -> None:
-        """Make the run part of the index."""
-        self._store.commit()
+    def commit(self, *, soon: bool = False) -> None:
+        """Make the run part of the index; see `Store.commit`."""
+        self._store.commit(soon=soon)
 
     @contextmanager
     def attempt(self) -> Iterator[None]:

@@ -153,7 +153,7 @@ class SharedStore(Store):
         super().back()
         del self._changes[self._marked :]
 
-    def commit(self) -> None:
+    def commit(self, *, soon: bool = False) -> None:
         """Tell the server, and give the lock up.
 
         Raises:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,6 +40,7 @@ SCHEMA = 1
 APPLICATION = 0x64656475  # 'dedu': what SQLite's header says the file is for
 WAIT = 0.2  # seconds between two tries to write
 SMALL, MANY = 64, 16  # segments of fewer blocks are made one when there are so many
+LOG = 1 << 25  # bytes of a log that is not waited for
 TOGETHER = 512  # values asked for at once
 
 TABLES = """
@@ -126,6 +128,8 @@ class Store:
     Args:
         path: made if it is not there, unless `must_exist`; "" for a temporary file.
         config: whose fingerprint the file must have; None to look at any index.
+        prompt: whether nobody shall wait for the disk when some of what was seen is committed:
+            a loss of power may then take the last moments, and nothing else.
 
     Attributes:
         forgotten: how often blocks were forgotten that could be looked at before.
@@ -135,7 +139,12 @@ class Store:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], config: Config | None, *, must_exist: bool = False
+        self,
+        path: str | os.PathLike[str],
+        config: Config | None,
+        *,
+        must_exist: bool = False,
+        prompt: bool = False,
     ) -> None:
         self.path = os.fspath(path)
         self.forgotten = 0
@@ -143,6 +152,8 @@ class Store:
         self._unwritten: list[Segment] = []  # blocks that wait for others, to be deflated together
         self._unwritten_then: list[Segment] = []
         self._version = 0
+        self._prompt = prompt and bool(self.path)
+        self._settling: threading.Thread | None = None
         if must_exist and not os.path.exists(path):
             raise IndexFileError(f"{self.path}: no such index; 'dedup clean --index' makes one")
         with self._telling():
@@ -150,7 +161,9 @@ class Store:
                 self.path, timeout=30, isolation_level=None, check_same_thread=False
             )
             self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute(f"PRAGMA synchronous = {'NORMAL' if self._prompt else 'FULL'}")
+            if self._prompt:
+                self._db.execute("PRAGMA wal_autocheckpoint = 0")
             self._prepare(config)
         self.bands = int(self.meta()["bands"].split(" ")[0])
 
@@ -183,6 +196,8 @@ class Store:
 
     def close(self) -> None:
         """Close the file; what was not committed is gone."""
+        if self._settling is not None:
+            self._settling.join()
         self._db.close()
 
     @contextmanager
@@ -226,11 +241,27 @@ class Store:
             self._version = version
             self._held.forget()
 
-    def commit(self) -> None:
-        """Make all that was written since `begin` last, or none of it."""
+    def commit(self, *, soon: bool = False) -> None:
+        """Make all that was written since `begin` last, or none of it.
+
+        Args:
+            soon: whether it may reach the disk a moment later, if nobody shall wait for that.
+        """
         self.flush()
         with self._telling():
             self._db.execute("COMMIT")
+            if not self._prompt:
+                return
+            if not soon or os.path.getsize(f"{self.path}-wal") > LOG:
+                self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            elif self._settling is None or not self._settling.is_alive():
+                self._settling = threading.Thread(target=self._settle, daemon=True)
+                self._settling.start()
+
+    def _settle(self) -> None:
+        """Have what is in the log written to the disk, and from there to its place."""
+        with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(self.path)) as database:
+            database.execute("PRAGMA wal_checkpoint(PASSIVE)")  # told when it is done in time
 
     def mark(self) -> None:
         """Note how far a run has come, for `back`."""
