@@ -158,14 +158,7 @@ def run(
     counts.capped = groups.capped
     counts.sentences = needed(corpus, config.level)
     said = sentences(corpus, rank, config, memory) if counts.sentences else None
-    # Residue is told by how many stories it stands in, stories by what is left without residue:
-    # the first round takes only copies for one story.
-    nothing = np.zeros(corpus.n, dtype=np.bool_)
-    copies = _stories(corpus, groups, said, rank, nothing, COPY_SHARE)
-    evidence, verdicts = _judge(corpus, groups, copies, prior, memory)
-    stories = _stories(corpus, groups, said, rank, verdicts.residue(), STORY_SHARE)
-    if not np.array_equal(stories, copies):  # the same stories tell the same
-        evidence, verdicts = _judge(corpus, groups, stories, prior, memory)
+    stories, evidence, verdicts = _judge(corpus, groups, said, prior, rank, memory)
     decided.judge(corpus, verdicts)
     residue = verdicts.residue()
     if index is not None and known is not None:
@@ -206,26 +199,40 @@ def run(
     return Result(counts, dict(inputs.fields), corpus, groups, sink.lines, sink.paths)
 
 
-def _stories(
-    corpus: Corpus, groups: Groups, said: Sentences | None, rank: I64, residue: Bool, share: float
-) -> I64:
-    """The leading record of each record's story, by what is no residue."""
-    if said is None:
-        return find_stories(corpus, groups, rank, residue, share)
-    return find_stories(said.corpus, said.groups, rank, residue[said.block], share)
-
-
 def _judge(
-    corpus: Corpus, groups: Groups, stories: I64, prior: Prior | None, memory: Memory
-) -> tuple[Evidence, Verdicts]:
-    """The evidence that stories give, and what residue that tells."""
-    memory.relax()
-    evidence = gather(corpus, groups, stories, memory, prior)
-    memory.relax()
-    verdicts = judge_residue(corpus, evidence, memory)
-    if prior is not None:
-        verdicts.hold(prior.residue)
-    return evidence, verdicts
+    corpus: Corpus,
+    groups: Groups,
+    said: Sentences | None,
+    prior: Prior | None,
+    rank: I64,
+    memory: Memory,
+) -> tuple[I64, Evidence, Verdicts]:
+    """Stories, the evidence they give, and what residue that tells.
+
+    Residue is told by how many stories it stands in, stories by what is left without residue: the
+    first round takes only copies for one story.
+    """
+
+    def told(residue: Bool, share: float) -> I64:
+        if said is None:
+            return find_stories(corpus, groups, rank, residue, share)
+        return find_stories(said.corpus, said.groups, rank, residue[said.block], share)
+
+    def judged(stories: I64) -> tuple[Evidence, Verdicts]:
+        memory.relax()
+        evidence = gather(corpus, groups, stories, memory, prior)
+        memory.relax()
+        verdicts = judge_residue(corpus, evidence, memory)
+        if prior is not None:
+            verdicts.hold(prior.residue)
+        return evidence, verdicts
+
+    copies = told(np.zeros(corpus.n, dtype=np.bool_), COPY_SHARE)
+    evidence, verdicts = judged(copies)
+    stories = told(verdicts.residue(), STORY_SHARE)
+    if not np.array_equal(stories, copies):  # the same stories tell the same
+        evidence, verdicts = judged(stories)
+    return stories, evidence, verdicts
 
 
 def _told(corpus: Corpus, stories: I64, known: Known | None) -> tuple[list[str], I64]:

@@ -52,7 +52,7 @@ def remember(
     number = known.block.copy()
     which, spans = _blocks_of(known, new)
     number[which] = np.arange(which.size) + store.next_block()
-    _add_records(store, known, new, spans, stories, run)
+    outlets = _add_records(store, known, new, spans, stories, run)
     fresh = np.zeros(number.size, dtype=np.bool_)
     fresh[which] = True
     representative = groups.representative
@@ -60,7 +60,7 @@ def remember(
     stands &= corpus.blocks.key != 0
     if which.size:
         _add_segment(store, known, which, stands, evidence, residue)
-    store.write("spread", _spread(store, known, number, representative, fresh, evidence, run))
+    store.write("spread", _spread(known, outlets, number, representative, fresh, evidence, run))
     late = _late(known, number, representative, fresh, residue)
     store.write("residue", ((block, run) for block in late))
 
@@ -89,12 +89,13 @@ def _add_records(
     spans: dict[int, tuple[int, int, int]],
     stories: I64,
     run: int,
-) -> None:
+) -> dict[str, int]:
+    """Add the new records; returns the numbers of all outlets."""
     corpus, earlier = known.corpus, known.earlier
     counts = np.bincount(corpus.source[new], minlength=len(corpus.sources)).tolist()
     seen = [(s, n) for s, n in zip(corpus.sources, counts, strict=True) if n]
     store.write("source", seen)
-    outlets = store.sources_named([name for name, _ in seen])
+    outlets = {name: n for name, (n, _) in store.sources_named(corpus.sources).items()}
     number = dict(zip(new, range(store.next_record(), 1 << 62), strict=False))
     number |= {r: record.record for r, record in enumerate(earlier)}
     number |= {r: record.record for r, record in known.again.items()}
@@ -108,12 +109,13 @@ def _add_records(
         leader = leads.get(leader, number[leader])
         if leader != number[r]:
             retold[leader] = retold.get(leader, 0) + 1
-        source = outlets[corpus.sources[corpus.source[r]]][0]
+        source = outlets[corpus.sources[corpus.source[r]]]
         content = known.content[r - len(earlier)]
         rows.append((number[r], run, corpus.ids[r], source, content, first, *spans[r], leader))
         first += sum(spans[r])
     store.write("record", rows)
     store.write("retold", retold.items())
+    return outlets
 
 
 def _add_segment(
@@ -153,8 +155,8 @@ def _add_segment(
 
 
 def _spread(
-    store: Store,
     known: Known,
+    outlets: dict[str, int],
     number: I64,
     representative: Any,
     fresh: Bool,
@@ -171,8 +173,7 @@ def _spread(
     )
     if not joined.size:
         return
-    outlets = store.sources_named(corpus.sources)
-    names = [outlets[name][0] for name in corpus.sources]
+    names = [outlets[name] for name in corpus.sources]
     source = of[joined].astype(np.int64)
     code = representative[joined] * np.int64(len(names)) + source
     _, one = np.unique(code, return_index=True)

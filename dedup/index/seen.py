@@ -140,7 +140,9 @@ class Seen:
 
     def _stories(self, seen: dict[int, Earlier]) -> dict[int, tuple[str, int]]:
         leaders = sorted({record.leader for record in seen.values()})
-        ids = {n: record.id for n, record in self._store.records(leaders).items()}
+        ids = {record.record: record.id for record in seen.values()}
+        others = [leader for leader in leaders if leader not in ids]
+        ids |= {n: record.id for n, record in self._store.records(others).items()}
         retold = self._store.retold(leaders)
         return {
             r: (ids[record.leader], 1 + retold.get(record.leader, 0)) for r, record in seen.items()

@@ -93,6 +93,8 @@ def scan(texts: Strings, common: U32, lines: bool = True, sentences: bool = Fals
         sentences: whether it is noted where sentences begin.
     """
     buf, starts = _utf8(texts)
+    if not buf.size:
+        return _nothing()
     if lines:
         wrapping.unwrap(buf, starts)
     room = int(kernels.count_newlines(buf)) + starts.size - 1
@@ -121,6 +123,18 @@ def scan(texts: Strings, common: U32, lines: bool = True, sentences: bool = Fals
         found.tail, content, echo, found.cut, cut_start,
     )  # fmt: skip
     return Scan(blocks, residue, int(chars))
+
+
+def _nothing() -> Scan:
+    """What empty texts hold."""
+    small, place = np.zeros(0, dtype=np.uint8), np.zeros(0, dtype=np.int32)
+    blocks = Blocks(
+        record=place, start=place, end=place, key=np.zeros(0, dtype=np.uint64),
+        pointer=np.zeros(1, dtype=np.int64), tokens=np.zeros(0, dtype=np.uint32),
+        shape=np.zeros(0, dtype=np.uint16), lead=small, tail=small, content=small, echo=small,
+        cut=np.zeros(0, dtype=np.int64), cut_start=place,
+    )  # fmt: skip
+    return Scan(blocks, small, 0)
 
 
 def stems(texts: Sequence[str]) -> list[U32]:
