@@ -145,7 +145,9 @@ class Seen:
         ids |= {n: record.id for n, record in self._store.records(others).items()}
         retold = self._store.retold(leaders)
         return {
-            r: (ids[record.leader], 1 + retold.get(record.leader, 0)) for r, record in seen.items()
+            # A leader that was forgotten leads no more.
+            r: (ids.get(record.leader, record.id), 1 + retold.get(record.leader, 0))
+            for r, record in seen.items()
         }
 
     def _record_of(self, blocks: I64) -> I64:

@@ -332,18 +332,25 @@ class Store:
         self._db.execute(WRITES["segment"], packed(segment))
         self._held.forget()
 
-    def forget_before(self, at: float) -> int:
+    def forget_before(self, at: float, sources: Sequence[int]) -> int:
         """Forget counts and records of runs before a time, but for records that blocks seen again
         since then stand in; returns how many records went.
+
+        Args:
+            at: seconds since 1970.
+            sources: numbers of the outlets whose counts and records may go.
         """
-        old = "(SELECT run FROM run WHERE at < ?)"
-        self._db.execute(f"DELETE FROM spread WHERE run IN {old}", (at,))
+        old = "run IN (SELECT run FROM run WHERE at < ?)"
+        chosen = f"{old} AND source IN ({', '.join(map(str, sources))})"
+        self._db.execute(f"DELETE FROM spread WHERE {chosen}", (at,))
         self._db.execute(
-            f"DELETE FROM residue WHERE block NOT IN (SELECT block FROM spread) AND run IN {old}",
-            (at,),
+            f"DELETE FROM residue WHERE block NOT IN (SELECT block FROM spread) AND {old} AND "
+            "EXISTS (SELECT 1 FROM record WHERE block >= first AND "
+            f"block < first + texts + titles + abstracts AND {chosen})",
+            (at, at),
         )
         gone = self._db.execute(
-            f"DELETE FROM record WHERE run IN {old} AND NOT EXISTS (SELECT 1 FROM spread WHERE "
+            f"DELETE FROM record WHERE {chosen} AND NOT EXISTS (SELECT 1 FROM spread WHERE "
             "block >= first AND block < first + texts + titles + abstracts)",
             (at,),
         ).rowcount
