@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import orjson
 
 import dedup
+from dedup.match.order import moment
 
 LEAST = 0.99
 
@@ -80,7 +81,7 @@ def main() -> int:
     parser.add_argument("--show", type=int, default=0, metavar="N", help="of what only days remove")
     args = parser.parse_args()
     records = [orjson.loads(line) for line in args.source.open("rb")]
-    records.sort(key=lambda record: str(record.get("date", "")))
+    records.sort(key=lambda record: moment(str(record.get("date", ""))) or 0.0)
     found = compare(records, args.days)
     print(found.table())
     for (id_, start), row in list(found.more.items())[: args.show]:

@@ -300,7 +300,8 @@ class Store:
 
     def write(self, name: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Write rows by one of `WRITES`."""
-        self._db.executemany(WRITES[name], rows)
+        with self._telling():
+            self._db.executemany(WRITES[name], rows)
 
     def add_run(self, at: float, records: int) -> int:
         """Note a run at a time (seconds since 1970); returns its number."""
