@@ -24,6 +24,7 @@ from dedup.sketch.lsh import first_equal
 from dedup.text.blocks import Blocks
 from dedup.text.corpus import JUDGED, Corpus
 
+MANY = 1 << 16  # blocks that room is made for at once
 CANDIDATES = 50  # earlier blocks that a new one is compared with at most
 
 
@@ -86,6 +87,8 @@ class Seen:
         if store.forgotten != self._forgotten:
             self._forget()
         begun = self._next
+        if store.next_block() > begun + MANY:
+            self._table.reserve((store.next_block() - begun) * 5 // 4)
         for segment in store.since(begun):
             active = segment.active()
             new = active + segment.first >= begun

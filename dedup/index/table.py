@@ -58,25 +58,27 @@ class Table:
 
     def add(self, block: I64, hashes: Hashes) -> None:
         """Put in blocks (int64[m]) and their hashes."""
-        size, columns = self._size + block.size, self._values.shape[1]
+        size = self._size + block.size
         if size > self._block.size:
-            room = max(size, self._block.size * 3 // 2)
-            self._values = _grown(self._values, room)
-            self._mask = _grown(self._mask, room)
-            self._shingles = _grown(self._shingles, room)
-            self._stamp = _grown(self._stamp, room)
-            self._block = _grown(self._block, room)
-            self._chain = _grown(self._chain, room * columns)
+            self.reserve(max(block.size, self._block.size // 2))
         part = slice(self._size, size)
         self._values[part], self._block[part] = hashes.values, block
         self._mask[part], self._shingles[part] = hashes.mask, hashes.shingles
-        begin = self._size
-        if size * columns > self._head.size:
-            slots = 1 << int(size * columns).bit_length()
-            self._head = np.full(slots, -1, dtype=np.int32)
-            begin = 0
-        kernels.insert(self._values, begin, size, self._head, self._chain)
+        kernels.insert(self._values, self._size, size, self._head, self._chain)
         self._size = size
+
+    def reserve(self, more: int) -> None:
+        """Make room for so many blocks more."""
+        room, columns = self._size + more, self._values.shape[1]
+        self._values = _grown(self._values, room)
+        self._mask = _grown(self._mask, room)
+        self._shingles = _grown(self._shingles, room)
+        self._stamp = _grown(self._stamp, room)
+        self._block = _grown(self._block, room)
+        self._chain = _grown(self._chain, room * columns)
+        if room * columns > self._head.size:
+            self._head = np.full(1 << (room * columns - 1).bit_length(), -1, dtype=np.int32)
+            kernels.insert(self._values, 0, self._size, self._head, self._chain)
 
     def candidates(self, hashes: Hashes, cap: int) -> tuple[I32, I64]:
         """Pairs that share a hash and may be alike.
