@@ -156,18 +156,11 @@ def run(
     counts.capped = groups.capped
     counts.sentences = needed(corpus, config.level)
     said = sentences(corpus, rank, config, memory) if counts.sentences else None
-    # Residue is told by how many stories it stands in, stories by what is left without residue:
-    # the first round takes only copies for one story.
-    nothing = np.zeros(corpus.n, dtype=np.bool_)
-    _, _, verdicts = _judge(corpus, groups, said, prior, rank, nothing, COPY_SHARE, memory)
-    residue = verdicts.residue()
-    stories, evidence, verdicts = _judge(
-        corpus, groups, said, prior, rank, residue, STORY_SHARE, memory
-    )
+    stories, evidence, verdicts = _judge(corpus, groups, said, prior, rank, memory)
     decided.judge(corpus, verdicts)
     residue = verdicts.residue()
     if index is not None and known is not None:
-        index.remember(known, groups, stories, evidence, residue, memory)
+        index.remember(known, groups, stories, evidence, residue)
     leads = foremost_leads(corpus, groups, stories, evidence)
     groups = without(corpus.blocks, groups, residue, order, config, memory, leads)
     judge_repeats(corpus, groups, stories, evidence, verdicts, config)
@@ -189,7 +182,8 @@ def run(
 
     memory.stop_watching()  # a fork takes no threads along
     write(judged, rows, config, counts, sink.put, parts)
-    sink.put("stats", summary.stats(counts, inputs.fields))
+    if "stats" in sink.paths:
+        sink.put("stats", summary.stats(counts, inputs.fields))
     if sink.attributes is not None:
         write_attributes(judged, inputs, sink.attributes, sink.put)
     if "spans" in sink.paths:
@@ -209,21 +203,33 @@ def _judge(
     said: Sentences | None,
     prior: Prior | None,
     rank: I64,
-    residue: Bool,
-    share: float,
     memory: Memory,
 ) -> tuple[I64, Evidence, Verdicts]:
-    """Stories of what is no residue, the evidence they give, and what residue that tells."""
-    if said is None:
-        stories = find_stories(corpus, groups, rank, residue, share)
-    else:
-        stories = find_stories(said.corpus, said.groups, rank, residue[said.block], share)
-    memory.relax()
-    evidence = gather(corpus, groups, stories, memory, prior)
-    memory.relax()
-    verdicts = judge_residue(corpus, evidence, stories, memory)
-    if prior is not None:
-        verdicts.hold(prior.residue)
+    """Stories, the evidence they give, and what residue that tells.
+
+    Residue is told by how many stories it stands in, stories by what is left without residue: the
+    first round takes only copies for one story.
+    """
+
+    def told(residue: Bool, share: float) -> I64:
+        if said is None:
+            return find_stories(corpus, groups, rank, residue, share)
+        return find_stories(said.corpus, said.groups, rank, residue[said.block], share)
+
+    def judged(stories: I64) -> tuple[Evidence, Verdicts]:
+        memory.relax()
+        evidence = gather(corpus, groups, stories, memory, prior)
+        memory.relax()
+        verdicts = judge_residue(corpus, evidence, stories, memory)
+        if prior is not None:
+            verdicts.hold(prior.residue)
+        return evidence, verdicts
+
+    copies = told(np.zeros(corpus.n, dtype=np.bool_), COPY_SHARE)
+    evidence, verdicts = judged(copies)
+    stories = told(verdicts.residue(), STORY_SHARE)
+    if not np.array_equal(stories, copies):  # the same stories tell the same
+        evidence, verdicts = judged(stories)
     return stories, evidence, verdicts
 
 

@@ -33,6 +33,10 @@ def add(commands: Any) -> None:
             one.add_argument(
                 "--older-than", required=True, metavar="AGE", help="such as 90d, 12h or 8w"
             )
+            one.add_argument(
+                "--source", action="append", default=[], metavar="NAME",
+                help="of this outlet only, whose pages look different now; may be repeated",
+            )  # fmt: skip
         if name == "merge":
             one.add_argument("other", metavar="OTHER", help="the index that is added")
 
@@ -84,7 +88,7 @@ def _prune(arguments: argparse.Namespace) -> int:
     from dedup.index.care import prune, seconds  # noqa: PLC0415
 
     age = seconds(arguments.older_than)
-    gone = prune(_open(arguments.index), age)
+    gone = prune(_open(arguments.index), age, arguments.source)
     print(f"forgot {gone:,} records", file=sys.stderr)
     return 0
 

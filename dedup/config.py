@@ -10,6 +10,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
+from functools import lru_cache
 from typing import Any
 
 from dedup.errors import ConfigError
@@ -231,6 +232,7 @@ class Config:
         return _size("max_record", self.max_record, LEAST_RECORD)
 
 
+@lru_cache(maxsize=64)
 def _size(name: str, value: str, least: int) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?) *([KMG])(?:i?B)?", value, re.IGNORECASE)
     size = float(found[1]) * _UNITS[found[2].upper()] if found else 0.0

@@ -57,8 +57,9 @@ class Cleaner:
         if config is not None and settings:
             raise ConfigError("give settings by name or a config, not both")
         self.config = config or Config.of(settings)
+        self._strict = replace(self.config, on_error="fail")
         self.counts = Counts()
-        self._index = Index("" if index is None else index, self.config)
+        self._index = Index("" if index is None else index, self.config, prompt=True)
         self._lock = threading.Lock()
         self._begun = 0.0
         self._taken = 0
@@ -87,23 +88,19 @@ class Cleaner:
 
     def clean_lines(self, data: bytes, name: str, *, strict: bool = False) -> Result:
         """Clean some JSON lines; `name` is what they are called in messages."""
-        config = replace(self.config, on_error="fail") if strict else self.config
+        config = self._strict if strict else self.config
         with self._lock:
             # What was handed out before is committed now: nothing is known that nobody was given.
             if self._begun and time.monotonic() > self._begun + COMMIT:
-                self._commit()
+                self._commit(soon=True)
             inputs = Inputs([piece(name, data, self._taken)], config)
             self._taken += data.count(b"\n")
             if not self._begun:
                 self._index.begin()
                 self._begun = time.monotonic()
-            self._index.mark()
-            try:
-                result = run(inputs, Sink(), config, Memory(config.memory_limit()), None,
-                             self._index)  # fmt: skip
-            except BaseException:
-                self._index.back()
-                raise
+            with self._index.attempt():
+                memory = Memory(config.memory_limit())
+                result = run(inputs, Sink(), config, memory, None, self._index)
             if self._index.shared:  # others wait
                 self._commit()
         self.counts.add(result.counts)
@@ -115,9 +112,9 @@ class Cleaner:
         with self._lock:
             self._commit()
 
-    def _commit(self) -> None:
+    def _commit(self, *, soon: bool = False) -> None:
         if self._begun:
-            self._index.commit()
+            self._index.commit(soon=soon)
             self._begun = 0.0
 
     def close(self) -> None:

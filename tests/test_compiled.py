@@ -47,10 +47,10 @@ def test_a_damaged_file_is_made_anew(tmp_path):
 def test_arrays_of_another_kind_are_refused():
     values = np.arange(8, dtype=np.uint64)
     table, out = np.full(16, -1, dtype=np.int32), np.empty(8, dtype=np.int32)
-    kernels.first_equal(values, table, out)
+    kernels.first_equal(values, 1, table, out)
     for wrong in (values.astype(np.int64), values[::2], values.reshape(2, 4)):
         with pytest.raises(TypeError, match=r"first_equal is void\(uint64\[\], .*; given "):
-            kernels.first_equal(wrong, table, out)
+            kernels.first_equal(wrong, 1, table, out)
 
 
 def test_code_is_made_from_all_sources_it_may_hold():

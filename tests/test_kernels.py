@@ -17,7 +17,8 @@ from dedup.engines.memory import Memory
 from dedup.formats import kernels as formats_kernels
 from dedup.formats.row import Object, Rows, find_texts
 from dedup.index import kernels as index_kernels
-from dedup.index.table import Table
+from dedup.index.segments import tokens_of
+from dedup.index.table import Hashes, Table, masks
 from dedup.match import kernels as match_kernels
 from dedup.match.passages import Scratch
 from dedup.match.verify import shingle_sets
@@ -413,6 +414,23 @@ def test_confirm(lists, random):
 
 
 @quick
+@given(st.integers(0, 9), st.data())
+def test_buckets_of_few_and_of_many_are_the_same(size, data):
+    row = st.lists(st.integers(0, 4), min_size=size, max_size=size)
+    bands = data.draw(st.lists(row, min_size=1, max_size=4))
+    hashes = np.array(bands, dtype=np.uint32).reshape(len(bands), size)
+    few = lsh.buckets(hashes, Memory())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lsh, "FEW", -1)
+        many = lsh.buckets(hashes, Memory())
+    members, of, count = twins.meet(bands)
+    for got in (few, many):
+        assert got.members.tolist() == members
+        assert [got.bucket[a:b].tolist() for a, b in pairwise(got.pointer.tolist())] == of
+        assert got.size == count
+
+
+@quick
 @given(token_lists, st.integers(1, 4))
 def test_shingle_sets_and_jaccard(lists, width):
     flat, pointer = csr(lists)
@@ -656,20 +674,62 @@ def test_shared_runs(rows, data):
 rows_of_bands = st.lists(st.lists(st.integers(0, 3), min_size=3, max_size=3), max_size=12)
 
 
+def hashed(rows, masked=None):
+    """What a table of three columns knows blocks by; all have the same shingles if not said."""
+    mask, shingles = masked or (np.ones((len(rows), index_kernels.WORDS)), np.ones(len(rows)))
+    values = np.array(rows, dtype=np.uint32).reshape(-1, 3)
+    return Hashes(values, mask.astype(np.uint64), shingles.astype(np.int32))
+
+
+def found_in(table, asked, cap):
+    query, block = table.candidates(asked, cap)
+    got = [set() for _ in asked.values]
+    for q, b in zip(query.tolist(), block.tolist(), strict=True):
+        got[q].add(b - 100)
+    return got
+
+
 @quick
 @given(rows_of_bands, rows_of_bands, st.integers(1, 4), st.integers(0, 12))
 def test_insert_and_probe(known, asked, cap, half):
-    table = Table(3)
-    values, queries = (np.array(x, dtype=np.uint32).reshape(-1, 3) for x in (known, asked))
+    table = Table(3, 0.7)
     for part in (slice(0, half), slice(half, None)):
-        table.add(np.arange(len(known), dtype=np.int64)[part] + 100, values[part])
-    query, block = table.candidates(queries, cap)
-    got = [set() for _ in asked]
-    for q, b in zip(query.tolist(), block.tolist(), strict=True):
-        got[q].add(b - 100)
-    for mine, expected in zip(got, twins.probe(known, asked), strict=True):
-        assert mine <= expected
-        assert len(mine) == min(cap, len(expected))
+        table.add(np.arange(len(known), dtype=np.int64)[part] + 100, hashed(known[part]))
+    for _ in range(2):  # what was asked before leaves no trace
+        got = found_in(table, hashed(asked), cap)
+        for mine, expected in zip(got, twins.probe(known, asked), strict=True):
+            assert mine <= expected
+            assert len(mine) == min(cap, len(expected))
+
+
+@quick
+@given(token_lists, st.integers(1, 4), st.sampled_from([0.3, 0.5, 0.8]))
+def test_what_cannot_be_alike_is_no_candidate(lists, width, threshold):
+    flat, pointer = csr(lists)
+    mask, shingles = masks(flat, pointer, np.arange(len(lists)), width)
+    naive = [twins.masks(items, width) for items in lists]
+    assert [(twins.plain(m), n) for m, n in zip(mask, shingles.tolist(), strict=True)] == naive
+    of = [twins.shingles(items, width) for items in lists]
+    for i, j in [(0, j) for j in range(len(lists))]:
+        most = index_kernels.most_alike(mask[i], shingles[i], mask[j], shingles[j])
+        assert most == twins.most_alike(of[i], of[j])
+        assert most >= twins.jaccard(set(of[i]), set(of[j]), 0.0)
+    table = Table(3, threshold)
+    same = hashed([[1, 1, 1]] * len(lists), (mask, shingles))
+    table.add(np.arange(len(lists), dtype=np.int64) + 100, same)
+    for i, got in enumerate(found_in(table, same, 1000)):
+        assert got == {
+            j for j, others in enumerate(of) if twins.most_alike(of[i], others) >= threshold
+        }
+
+
+@quick
+@given(token_lists, st.data())
+def test_gather(lists, data):
+    which = data.draw(st.lists(st.integers(0, len(lists) - 1), max_size=8))
+    pointer, got = tokens_of(*csr(lists), np.array(which, dtype=np.int64))
+    assert twins.plain(got) == twins.gather(lists, which)
+    assert np.diff(pointer).tolist() == [len(lists[block]) for block in which]
 
 
 @quick

@@ -43,7 +43,7 @@ INSIDE = {
         "kernels lines row sections jsonl text columns outputs packed encodings spool archives "
         "values tables written pages inputs cleaned write annotations"
     ),
-    "dedup.index": "store shared kernels table seen remember index care",
+    "dedup.index": "kernels segments store shared table seen remember index care",
     "dedup.report": "summary plain diff explain overlap sights page",
     "dedup.adapters": "extractors fields worker scrapy datatrove",
 }

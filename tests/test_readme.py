@@ -17,7 +17,11 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 @pytest.mark.parametrize(
     ("readme", "kind", "tables"),
-    [("README.md", "speed", 1), ("benchmarks/quality/README.md", "quality", 2)],
+    [
+        ("README.md", "speed", 1),
+        ("benchmarks/quality/README.md", "quality", 2),
+        ("benchmarks/stream/README.md", "stream", 1),
+    ],
 )
 def test_tables_are_the_ones_of_their_records(readme, kind, tables):
     mark = rf"<!-- {kind}: python (\S+) --markdown (\S+) -->\n(.*?)<!-- /{kind} -->"
@@ -31,10 +35,14 @@ def test_tables_are_the_ones_of_their_records(readme, kind, tables):
         assert done.stdout.strip() == table.strip()
 
 
+def flags(parser):
+    """Those of a command and of the commands under it."""
+    under = parser._subparsers._group_actions[0].choices.values() if parser._subparsers else ()
+    return set(parser._option_string_actions).union(*map(flags, under))
+
+
 def test_the_flags_it_names_exist():
-    known = set()
-    for parser in _parser()._subparsers._group_actions[0].choices.values():
-        known |= set(parser._option_string_actions)
+    known = flags(_parser())
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", re.sub(r"<!--.*?-->", "", README)))
     assert named <= known
 

@@ -6,14 +6,18 @@ import json
 import os
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 from test_index import SENTENCES, contents, removed, seeds
 
 import dedup
+from dedup.index.care import check, prune
+from dedup.index.store import Store
 
 
 def stream(folder, *flags):
@@ -169,9 +173,6 @@ def test_the_commands_that_look_after_an_index(tmp_path):
 
 
 def test_what_is_old_is_forgotten_and_what_is_seen_again_stays(tmp_path):
-    from dedup.index.care import check, prune  # noqa: PLC0415
-    from dedup.index.store import Store  # noqa: PLC0415
-
     path = tmp_path / "news.db"
     call = "نشرة الرواق على بريدك كل صباح"
     rows = [
@@ -195,10 +196,51 @@ def test_what_is_old_is_forgotten_and_what_is_seen_again_stays(tmp_path):
     assert [row["text"] for row in again] == [SENTENCES[1]]
 
 
+def aged(path, rows, now):
+    """Clean records and say that it was so many seconds ago."""
+    dedup.clean(rows, index=path)
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE run SET at = ? WHERE run = (SELECT max(run) FROM run)", (now,))
+
+
+def test_a_story_outlives_the_record_that_led_it(tmp_path):
+    path = tmp_path / "news.db"
+    long = "\n".join(SENTENCES[:3])
+    aged(path, [{"id": "a", "source": "s", "text": long}], 100.0)
+    aged(path, [{"id": "b", "source": "t", "text": f"{long}\n{SENTENCES[3]}"}], 200.0)
+    aged(path, [{"id": "c", "source": "u", "text": SENTENCES[3]}], 300.0)
+    with closing(Store(path, None)) as store:
+        assert prune(store, 50, now=300.0) == 1
+    (row,) = dedup.clean([{"id": "d", "text": f"{SENTENCES[3]}\n{SENTENCES[4]}"}], index=path)
+    assert row["text"] == SENTENCES[4]
+
+
+def test_one_outlet_alone_is_forgotten(tmp_path):
+    path = tmp_path / "news.db"
+    for n, text in enumerate(SENTENCES):
+        source = "st"[n % 2]
+        call = f"نشرة {source} على بريدك كل صباح"
+        aged(path, [{"id": str(n), "source": source, "text": f"{text}\n{call}"}], 100.0)
+    with closing(Store(path, None)) as store:
+        assert prune(store, 50, ["s"], now=200.0) == len(SENTENCES) / 2
+        assert check(store) == []
+        assert store.sources()["t"][1] == len(SENTENCES) / 2
+    texts = [f"جملة جديدة عن موسم الزيتون في {place}." for place in ("الوادي", "الساحل")]
+    rows = [
+        {"id": source, "source": source, "text": f"{text}\nنشرة {source} على بريدك كل صباح"}
+        for source, text in zip("st", texts, strict=True)
+    ]
+    found = removed(dedup.clean(rows, index=path).removals)
+    assert {place[0] for place in found} == {"t"}
+    code, _, said = index(tmp_path, "prune", "news.db", "--older-than", "1d", "--source", "x")
+    assert (code, said) == (
+        2,
+        "dedup: --source: news.db knows no outlet 'x'; 'dedup index info' lists those it knows\n",
+    )
+
+
 def test_damage_is_told(tmp_path):
     dedup.clean(seeds()[:9], index=tmp_path / "a.db")
-    import sqlite3  # noqa: PLC0415
-
     with sqlite3.connect(tmp_path / "a.db") as database:
         database.execute("DELETE FROM segment")
     code, out, _ = index(tmp_path, "check", "a.db")

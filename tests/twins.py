@@ -289,6 +289,22 @@ def confirm(blocks: Sequence[Sequence[int]], first: Sequence[int]) -> list[int]:
     return [f if blocks[f] == blocks[i] else i for i, f in enumerate(first)]
 
 
+def meet(bands: Sequence[Sequence[int]]) -> tuple[list[int], list[list[int]], int]:
+    """Who shares a value with another, the buckets of each of them, and how many buckets."""
+    buckets = [
+        (band, value)
+        for band, values in enumerate(bands)
+        for value in dict.fromkeys(values)
+        if list(values).count(value) > 1
+    ]
+    stands = {
+        i: [n for n, (band, value) in enumerate(buckets) if bands[band][i] == value]
+        for i in range(len(bands[0]))
+    }
+    members = [i for i, its in stands.items() if its]
+    return members, [stands[i] for i in members], len(buckets)
+
+
 # -- match --------------------------------------------------------------------------------------
 
 
@@ -467,6 +483,27 @@ def shared_runs(
     return found
 
 
+def gather(lists: Sequence[Sequence[int]], which: Sequence[int]) -> list[int]:
+    return [token for block in which for token in lists[block]]
+
+
+def masks(tokens: Sequence[int], width: int) -> tuple[list[int], int]:
+    found = shingles(tokens, width)
+    words = [0] * index_kernels.WORDS
+    for h in found:
+        words[h // 64 % index_kernels.WORDS] |= 1 << h % 64
+    return words, len(found)
+
+
+def most_alike(a: Sequence[int], b: Sequence[int]) -> float:
+    """Of shingles with repetitions: how alike their sets can be at most, by their last bits."""
+    bits = 64 * index_kernels.WORDS
+    one, other = ({h % bits for h in side} for side in (a, b))
+    mine, theirs = len(one - other), len(other - one)
+    both = min(len(a) - mine, len(b) - theirs)
+    return both / (both + mine + theirs) if mine + theirs else 1.0
+
+
 def probe(known: Sequence[Sequence[int]], asked: Sequence[Sequence[int]]) -> list[set[int]]:
     return [
         {
@@ -503,6 +540,7 @@ TWINS = {
     sketch_kernels.signatures: signatures,
     sketch_kernels.band_hashes: band_hashes,
     sketch_kernels.first_equal: first_equal,
+    sketch_kernels.meet: meet,
     match_kernels.shingle_sets: shingle_sets,
     match_kernels.confirm: confirm,
     match_kernels.jaccard: jaccard,
@@ -514,6 +552,9 @@ TWINS = {
     match_kernels.lead: lead,
     match_kernels.gap_pairs: gap_pairs,
     match_kernels.shared_runs: shared_runs,
+    index_kernels.gather: gather,
+    index_kernels.masks: masks,
+    index_kernels.most_alike: most_alike,
     index_kernels.insert: probe,
     index_kernels.probe: probe,
 }

@@ -32,7 +32,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import numpy as np
 from lines import (
     ARTICLES,
     GOLD,
@@ -171,12 +170,9 @@ class Judge:
         return self._known[values]
 
     def _residue(self) -> Any:
-        """The two rounds of `dedup.clean.run`."""
-        residue = np.zeros(self._corpus.n, dtype=np.bool_)
-        for share in (clean.COPY_SHARE, clean.STORY_SHARE):
-            *_, verdicts = clean._judge(**{**self._given, "residue": residue, "share": share})
-            residue = verdicts.residue()
-        return residue
+        """What the program finds with the constants as they are."""
+        *_, verdicts = clean._judge(**self._given)
+        return verdicts.residue()
 
     def _parts_of_lines(
         self, records: list[Record], gold: Mapping[Line, str]

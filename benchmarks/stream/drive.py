@@ -11,7 +11,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 FILL = 256  # records at a time while the index is filled
@@ -22,26 +22,27 @@ Step = Callable[[list[bytes]], list[list[str]]]
 def drive(step: Step, corpus: str, before: int, count: int, together: int, out: str) -> None:
     """Fill, then time `count` records in calls of `together`."""
     with open(corpus, "rb") as file:
-        begun = time.perf_counter()
+        begun, filling = time.perf_counter(), [time.process_time()]
         for at in range(0, before, FILL):
             step(list(islice(file, min(FILL, before - at))))
+            filling.append(time.process_time())
         filled = time.perf_counter() - begun
         calls = [list(islice(file, together)) for _ in range(count // together)]
     warming = max(1, 64 // together)
     for lines in calls[:warming]:
         step(lines)
     calls = calls[warming:]
-    seconds, left = [], []
-    cpu = time.process_time()
+    seconds, cpu, left = [], [], []
     for lines in calls:
-        begun = time.perf_counter()
+        begun, worked = time.perf_counter(), time.process_time()
         left += step(lines)
+        cpu.append(time.process_time() - worked)
         seconds.append(time.perf_counter() - begun)
-    cpu = time.process_time() - cpu
     Path(out).write_text(json.dumps(left, ensure_ascii=False), encoding="utf-8")
     json.dump(
         {
             "fill_s": filled,
+            "fill_cpu_s": [b - a for a, b in pairwise(filling)],
             "seconds": seconds,
             "cpu_s": cpu,
             "records": sum(map(len, calls)),

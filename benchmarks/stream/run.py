@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ SEED = 7
 MB_OF_BLOCKS = 480 / 10**6  # of the generated corpus, rather more than it takes
 TOGETHER = {1: 1088, 64: 2816, 256: 2816}  # records in a call: records timed, 64 to 256 to warm up
 LIMIT = {"datasketch-redis": (0, 320)}  # blocks known and records timed at most: it takes minutes
+GROWN = 1_000_000  # blocks, of which a tenth says how fast the last came in beside the first
 LEAST = 0.85  # of the known pairs that must be settled for a time to count
 ALIKE = 0.75  # pairs that any of these should find; at 0.7 the bands' luck decides
 CONTESTANTS = ("dedup", "datasketch", "datasketch-redis", "rensa")
@@ -48,7 +50,7 @@ DOES = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--blocks", default="0,100000", metavar="N,...")
+    parser.add_argument("--blocks", default="0,100000,1000000", metavar="N,...")
     parser.add_argument("--only", default=",".join(CONTESTANTS), metavar="NAME,...")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--markdown", type=Path, metavar="RECORD.json")
@@ -74,8 +76,9 @@ def main() -> int:
                 row = measured(name, corpus, pairs, before, together)
                 record["rows"].append({"name": name, "blocks": blocks, **row})
                 wrong |= row["settled"] < LEAST
-    if args.out:
-        args.out.write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", "utf-8")
+                if args.out:
+                    text = json.dumps(record, ensure_ascii=False, indent=1)
+                    args.out.write_text(text + "\n", "utf-8")
     print(table(record))
     return int(wrong)
 
@@ -88,6 +91,17 @@ def records_with(corpus: Path, blocks: int) -> tuple[int, int]:
             found += json.loads(next(file))["text"].count("\n") + 1
             records += 1
     return records, found
+
+
+def percentile(ascending: list[float], part: float) -> float:
+    """The value that so great a part of some values is under."""
+    return ascending[min(len(ascending) - 1, int(part * len(ascending)))]
+
+
+def blocks_of(corpus: Path, records: int) -> int:
+    """How many paragraphs the first records hold."""
+    with corpus.open("rb") as file:
+        return sum(json.loads(line)["text"].count("\n") + 1 for line in islice(file, records))
 
 
 def measured(name: str, corpus: Path, pairs: Path, before: int, together: int) -> dict[str, Any]:
@@ -104,17 +118,25 @@ def measured(name: str, corpus: Path, pairs: Path, before: int, together: int) -
         found = json.loads(done.stdout)
         left = json.loads(out.read_text(encoding="utf-8"))
         size = sum(path.stat().st_size for path in Path(folder).glob("news.db*"))
-    calls = sorted(1000 * s for s in found.pop("seconds"))
+    calls, cpu = (sorted(1000 * s for s in found[name]) for name in ("seconds", "cpu_s"))
+    filling = found["fill_cpu_s"]
+    part = max(1, len(filling) // 10)
+    read = found["first"] + found["records"]
     return {
         "together": together,
         "records": found["records"],
         "records_s": round(1000 * found["records"] / sum(calls), 1),
         "p50_ms": round(statistics.median(calls), 3),
-        "p99_ms": round(calls[min(len(calls) - 1, int(0.99 * len(calls)))], 3),
-        "cpu_s": round(found["cpu_s"], 3),
+        "p99_ms": round(percentile(calls, 0.99), 3),
+        "cpu_records_s": round(1000 * found["records"] / sum(cpu), 1),
+        "cpu_p50_ms": round(statistics.median(cpu), 3),
+        "cpu_p99_ms": round(percentile(cpu, 0.99), 3),
+        # How much longer the last tenth of the records before took than the first.
+        "fill_slower": round(sum(filling[-part:]) / sum(filling[:part]), 2) if filling else None,
         "fill_s": round(found["fill_s"], 2),
         "peak_mb": round(found["peak_mb"]),
         "disk_mb": round(size / 1e6, 1),
+        "bytes_block": round(size / blocks_of(corpus, read), 1) if size else None,
         **answer(corpus, pairs, found["first"], left),
     }
 
@@ -169,17 +191,21 @@ def redis(folder: Path, name: str) -> Iterator[list[str]]:
 def table(record: dict[str, Any]) -> str:
     """The rows of a record; a time with a wrong answer is not in it."""
     head = (
-        *("contestant", "blocks known", "at a time", "records/s", "p50 ms a call", "p99 ms a call"),
-        *("peak MB", "disk MB", "pairs settled", "what it does"),
+        *("contestant", "blocks known", "at a time", "records/s", "p50 ms", "p99 ms"),
+        *("CPU: records/s", "p50 ms", "p99 ms", "growth", "peak MB", "bytes a block on disk"),
+        *("pairs settled", "what it does"),
     )
     lines = [f"| {' | '.join(head)} |", f"| --- |{' --: |' * (len(head) - 2)} --- |"]
     for row in record["rows"]:
         right = row["settled"] >= LEAST
-        times = [f"{row[n]:,.1f}" for n in ("records_s", "p50_ms", "p99_ms")]
+        names = ("records_s", "p50_ms", "p99_ms", "cpu_records_s", "cpu_p50_ms", "cpu_p99_ms")
+        times = [f"{row[n]:,.{0 if n.endswith('_s') else 1}f}" for n in names]
+        grown, disk = row["fill_slower"], row["bytes_block"]
         cells = [
             *(row["name"], f"{row['blocks']:,}", str(row["together"])),
-            *(times if right else ["wrong"] * 3),
-            *(f"{row['peak_mb']:,}", f"{row['disk_mb']:,}", f"{row['settled']:.1%}"),
+            *(times if right else ["wrong"] * len(times)),
+            f"{grown:.2f}" if grown and row["blocks"] >= GROWN else "-",
+            *(f"{row['peak_mb']:,}", f"{disk:,.0f}" if disk else "-", f"{row['settled']:.1%}"),
             DOES[row["name"]],
         ]
         lines.append(f"| {' | '.join(cells)} |")

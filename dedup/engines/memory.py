@@ -86,6 +86,8 @@ class Memory:
 
     def resized(self, array: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
         """The one-dimensional array with room for n values, its first ones kept."""
+        if not array.size:
+            return self.empty(n, array.dtype)
         if id(array) in self._maps:
             *_, file = self._maps.pop(id(array))
             return self._mapped(file, n, array.dtype)

@@ -86,8 +86,10 @@ def write(
     _count(judged, counts)
     corpus = judged.corpus
     seen = len(corpus.runs)
-    even = np.linspace(corpus.seen, corpus.n, parts + 1)[1:-1]
-    bounds = [seen, *np.searchsorted(corpus.first, even).tolist(), corpus.records]
+    bounds = [seen, corpus.records]
+    if parts > 1:
+        even = np.linspace(corpus.seen, corpus.n, parts + 1)[1:-1]
+        bounds[1:1] = np.searchsorted(corpus.first, even).tolist()
     with ExitStack() as stack:
         files = [
             {name: stack.enter_context(tempfile.TemporaryFile()) for name in NAMES}

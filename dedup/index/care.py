@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
 
 from dedup.errors import ConfigError, IndexFileError
-from dedup.index.store import ACTIVE, Segment, Store
+from dedup.index.segments import ACTIVE, Segment
+from dedup.index.store import Store
 
 _SECONDS = {"h": 3600, "d": 86_400, "w": 604_800}
 
@@ -109,17 +110,33 @@ def seconds(age: str) -> int:
     return int(found[1]) * _SECONDS[found[2]]
 
 
-def prune(store: Store, age: int, now: float | None = None) -> int:
+def prune(store: Store, age: int, sources: Sequence[str] = (), now: float | None = None) -> int:
     """Forget what was not seen for so many seconds.
 
     Blocks that stood in several places stay as long as they are seen now and then.
 
+    Args:
+        store: the index.
+        age: seconds.
+        sources: outlets that alone are looked at, such as those with new templates; all if empty.
+        now: seconds since 1970.
+
     Returns:
         How many records were forgotten.
+
+    Raises:
+        ConfigError: the index does not know an outlet.
     """
     cut = (time.time() if now is None else now) - age
+    known = store.sources()
+    for name in sources:
+        if name not in known:
+            raise ConfigError(
+                f"--source: {store.path} knows no outlet {name!r}; "
+                "'dedup index info' lists those it knows"
+            )
     with store.writing():
-        gone = store.forget_before(cut)
+        gone = store.forget_before(cut, [known[name][0] for name in sources or known])
         spans = [
             (record.first, record.first + record.texts + record.titles + record.abstracts)
             for record in store.all_records()
@@ -184,7 +201,6 @@ def merge(store: Store, other: Store) -> int:
         store.write("spread", ((b + block, source[s], run[r], *sums) for b, s, r, *sums in spread))
         store.write("retold", ((leader + record, n) for leader, n in other.all_retold()))
         store.write("residue", ((b + block, run[r]) for b, r in other.all_residue()))
-        store.merge_small()
     return len(rows)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeAlias
 
 from dedup.config import Config
@@ -32,16 +33,20 @@ class Index:
         path: the file; made if it is not there. Or the address of a Redis server:
             "redis://HOST:PORT/DB?basename=NAME".
         config: whose fingerprint the file must have.
+        prompt: whether commits that are due soon do not wait for the disk.
 
     Raises:
         IndexFileError: the file is no index, or one made with other settings.
     """
 
-    def __init__(self, path: str | os.PathLike[str], config: Config) -> None:
-        self._config = config
+    def __init__(
+        self, path: str | os.PathLike[str], config: Config, *, prompt: bool = False
+    ) -> None:
         name = os.fspath(path)
         self.shared = is_shared(name)
-        self._store = SharedStore(name, config) if self.shared else Store(name, config)
+        self._store = (
+            SharedStore(name, config) if self.shared else Store(name, config, prompt=prompt)
+        )
         self._seen = Seen(self._store, config)
 
     def begin(self, waiting: Waiting | None = None) -> None:
@@ -60,31 +65,28 @@ class Index:
         stories: I64,
         evidence: Evidence,
         residue: Bool,
-        memory: Memory,
     ) -> None:
         """Add the run's records; see `dedup.index.remember`."""
-        remember(
-            self._store, known, groups, stories, evidence, residue, self._config, memory,
-            time.time(),
-        )  # fmt: skip
+        remember(self._store, known, groups, stories, evidence, residue, time.time())
 
-    def commit(self) -> None:
-        """Make the run part of the index."""
-        self._store.commit()
+    def commit(self, *, soon: bool = False) -> None:
+        """Make the run part of the index; see `Store.commit`."""
+        self._store.commit(soon=soon)
 
-    def mark(self) -> None:
-        """Note how far the run has come."""
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Forget what is remembered in this context if it fails."""
         self._store.mark()
-
-    def back(self) -> None:
-        """Forget what was remembered since `mark`."""
-        self._store.back()
-        self._seen = Seen(self._store, self._config)
+        try:
+            yield
+        except BaseException:
+            self._store.back()
+            raise
+        self._store.unmark()
 
     def rollback(self) -> None:
         """Forget the run."""
         self._store.rollback()
-        self._seen = Seen(self._store, self._config)
 
     def close(self) -> None:
         """Close the file; what was not committed is forgotten."""

@@ -7,11 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from dedup.config import Config
-from dedup.engines.memory import Memory
 from dedup.index.seen import Known
-from dedup.index.store import ABSTRACT, ACTIVE, HEAD, RESIDUE, TAIL, TITLE, Segment, Store
-from dedup.index.table import hashes
+from dedup.index.segments import (
+    ABSTRACT,
+    ACTIVE,
+    HEAD,
+    RESIDUE,
+    TAIL,
+    TITLE,
+    Segment,
+    tokens_of,
+)
+from dedup.index.store import Store
 from dedup.judge.evidence import Evidence
 from dedup.match.groups import Groups
 from dedup.records import I64, Bool
@@ -24,8 +31,6 @@ def remember(
     stories: I64,
     evidence: Evidence,
     residue: Bool,
-    config: Config,
-    memory: Memory,
     at: float,
 ) -> None:
     """Add a run to an index; nothing is committed.
@@ -37,8 +42,6 @@ def remember(
         stories: int64[records]; the record that leads each record's story.
         evidence: of all blocks of texts.
         residue: bool[n]; blocks that go as a part of the page.
-        config: as the index was made with.
-        memory: where large arrays lie.
         at: when the run was, seconds since 1970.
     """
     corpus, earlier = known.corpus, known.earlier
@@ -49,18 +52,17 @@ def remember(
     number = known.block.copy()
     which, spans = _blocks_of(known, new)
     number[which] = np.arange(which.size) + store.next_block()
-    _add_records(store, known, new, spans, stories, run)
+    outlets = _add_records(store, known, new, spans, stories, run)
     fresh = np.zeros(number.size, dtype=np.bool_)
     fresh[which] = True
     representative = groups.representative
     stands = fresh & (representative == np.arange(number.size, dtype=np.int32))
     stands &= corpus.blocks.key != 0
     if which.size:
-        _add_segment(store, known, which, stands, evidence, residue, config, memory)
-    store.write("spread", _spread(store, known, number, representative, fresh, evidence, run))
+        _add_segment(store, known, which, stands, evidence, residue)
+    store.write("spread", _spread(known, outlets, number, representative, fresh, evidence, run))
     late = _late(known, number, representative, fresh, residue)
     store.write("residue", ((block, run) for block in late))
-    store.merge_small()
 
 
 def _blocks_of(known: Known, new: list[int]) -> tuple[I64, dict[int, tuple[int, int, int]]]:
@@ -87,12 +89,13 @@ def _add_records(
     spans: dict[int, tuple[int, int, int]],
     stories: I64,
     run: int,
-) -> None:
+) -> dict[str, int]:
+    """Add the new records; returns the numbers of all outlets."""
     corpus, earlier = known.corpus, known.earlier
     counts = np.bincount(corpus.source[new], minlength=len(corpus.sources)).tolist()
-    seen = ((s, n) for s, n in zip(corpus.sources, counts, strict=True) if n)
+    seen = [(s, n) for s, n in zip(corpus.sources, counts, strict=True) if n]
     store.write("source", seen)
-    outlets = store.sources()
+    outlets = {name: n for name, (n, _) in store.sources_named(corpus.sources).items()}
     number = dict(zip(new, range(store.next_record(), 1 << 62), strict=False))
     number |= {r: record.record for r, record in enumerate(earlier)}
     number |= {r: record.record for r, record in known.again.items()}
@@ -106,12 +109,13 @@ def _add_records(
         leader = leads.get(leader, number[leader])
         if leader != number[r]:
             retold[leader] = retold.get(leader, 0) + 1
-        source = outlets[corpus.sources[corpus.source[r]]][0]
+        source = outlets[corpus.sources[corpus.source[r]]]
         content = known.content[r - len(earlier)]
         rows.append((number[r], run, corpus.ids[r], source, content, first, *spans[r], leader))
         first += sum(spans[r])
     store.write("record", rows)
     store.write("retold", retold.items())
+    return outlets
 
 
 def _add_segment(
@@ -121,8 +125,6 @@ def _add_segment(
     stands: Bool,
     evidence: Evidence,
     residue: Bool,
-    config: Config,
-    memory: Memory,
 ) -> None:
     blocks, n = known.corpus.blocks, known.corpus.n
     active = stands[which]
@@ -132,29 +134,29 @@ def _add_segment(
         flags[text] |= np.where(column[which[text]], bit, 0).astype(np.uint8)
     titles = which[~text] < n + known.corpus.titles
     flags[~text] |= np.where(titles, TITLE, ABSTRACT).astype(np.uint8)
-    length = np.where(active, blocks.length()[which], 0)
-    pointer = np.append(0, np.cumsum(length))
-    shift = np.repeat(blocks.pointer[which] - pointer[:-1], length)
+    pointer, tokens = tokens_of(blocks.tokens, blocks.pointer, which[active])
+    # Blocks that repeat one have no tokens.
+    pointer = pointer[np.append(0, np.cumsum(active))]
     store.add_segment(
         Segment(
             first=store.next_block(),
             key=np.where(active, blocks.key[which], np.uint64(0)),
             pointer=pointer,
-            tokens=blocks.tokens[np.arange(int(pointer[-1])) + shift],
+            tokens=tokens,
             start=blocks.start[which],
             size=blocks.end[which] - blocks.start[which],
             shape=blocks.shape[which],
             flags=flags,
             content=blocks.content[which],
             echo=blocks.echo[which],
-            bands=hashes(blocks, which[active], config, memory),
+            bands=known.bands(which[active]),
         )
     )
 
 
 def _spread(
-    store: Store,
     known: Known,
+    outlets: dict[str, int],
     number: I64,
     representative: Any,
     fresh: Bool,
@@ -164,13 +166,14 @@ def _spread(
     """The sums of each group and source that a new block joined, where they are not one place's."""
     corpus = known.corpus
     n = corpus.n
-    outlets = store.sources()
-    names = [outlets[name][0] for name in corpus.sources]
     of = corpus.source[corpus.blocks.record]
     abroad = of[:n] != of[representative[:n]]
     joined = np.flatnonzero(
         fresh[:n] & ((evidence.places > 1) | abroad) & (corpus.blocks.key[:n] != 0)
     )
+    if not joined.size:
+        return
+    names = [outlets[name] for name in corpus.sources]
     source = of[joined].astype(np.int64)
     code = representative[joined] * np.int64(len(names)) + source
     _, one = np.unique(code, return_index=True)

@@ -7,34 +7,25 @@ records they stand in. The stages then do with old and new records what they do 
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from dedup.config import Config
 from dedup.engines.memory import Memory
-from dedup.index.store import (
-    ACTIVE,
-    HEAD,
-    RESIDUE,
-    TAIL,
-    Earlier,
-    Segment,
-    Store,
-    merged,
-)
-from dedup.index.table import Table, hashes
+from dedup.index.segments import ACTIVE, EMPTY, HEAD, RESIDUE, TAIL, tokens_of
+from dedup.index.store import Earlier, Store
+from dedup.index.table import Hashes, Table, hashes, hashes_of
 from dedup.judge.evidence import Prior
 from dedup.match import kernels
 from dedup.match.verify import shingle_sets
-from dedup.records import I32, I64
+from dedup.records import I64, U8, U32
 from dedup.sketch.lsh import first_equal
 from dedup.text.blocks import Blocks
 from dedup.text.corpus import JUDGED, Corpus
 
+MANY = 1 << 16  # blocks that room is made for at once
 CANDIDATES = 50  # earlier blocks that a new one is compared with at most
-CACHED = 64  # segments in memory
 
 
 class Known(NamedTuple):
@@ -47,6 +38,9 @@ class Known(NamedTuple):
         earlier: the earlier records, the first ones in `corpus`.
         again: record in `corpus` -> the earlier record that it is, to the letter.
         content: a hash of each new record.
+        fresh: int64; the places in `corpus` of the new records' blocks, in order.
+        row: int64; of each of them, the row of `hashes` that has its own, or those of its equal.
+        hashes: of the new records' blocks, equal ones once.
         stories: record in `corpus` that earlier runs saw -> the id of the record that leads its
             story, and how many records were known to tell it.
     """
@@ -57,7 +51,14 @@ class Known(NamedTuple):
     earlier: list[Earlier]
     again: dict[int, Earlier]
     content: list[int]
+    fresh: I64
+    row: I64
+    hashes: Hashes
     stories: dict[int, tuple[str, int]]
+
+    def bands(self, which: I64) -> U32:
+        """uint32[m, 1 + bands]; the hashes of some of the new records' blocks."""
+        return self.hashes.values[self.row[self.fresh.searchsorted(which)]]
 
 
 class Seen:
@@ -71,32 +72,39 @@ class Seen:
     def __init__(self, store: Store, config: Config) -> None:
         self._store = store
         self._config = config
-        columns = 1 + int(store.meta()["bands"].split(" ")[0])
-        self._table = Table(columns)
-        self._sizes: dict[int, int] = {}
-        self._begins, self._numbers, self._firsts = (np.zeros(0, dtype=np.int64) for _ in range(3))
+        self._forget()
+
+    def _forget(self) -> None:
+        self._forgotten = self._store.forgotten
+        self._table = Table(1 + self._store.bands, self._config.threshold)
+        self._records = np.zeros((2, 0), dtype=np.int64)  # numbers, and first blocks
+        self._known = 0
         self._next = 0
-        self._cache: OrderedDict[int, Segment] = OrderedDict()
 
     def catch_up(self) -> None:
-        """Take in what was committed since the last time, by whomever."""
+        """Take in what was written since the last time, by whomever."""
         store = self._store
-        sizes = store.segments()
-        if sizes == self._sizes:
+        if store.forgotten != self._forgotten:
+            self._forget()
+        begun = self._next
+        if store.next_block() > begun + MANY:
+            self._table.reserve((store.next_block() - begun) * 5 // 4)
+        for segment in store.since(begun):
+            active = segment.active()
+            new = active + segment.first >= begun
+            rows = hashes_of(segment, active[new], segment.bands[new], self._config.shingle)
+            self._table.add(active[new] + segment.first, rows)
+            self._next = segment.end
+        if self._next == begun:
             return
-        for first, size in sizes.items():
-            if first in self._cache and self._cache[first].key.size != size:
-                del self._cache[first]
-            if first + size > self._next:
-                segment = self._segment(first)
-                active = np.flatnonzero(segment.flags & ACTIVE)
-                new = active + first >= self._next
-                self._table.add((active + first)[new], segment.bands[new])
-        numbers, firsts = store.firsts(self._next)
-        self._numbers = np.append(self._numbers, numbers)
-        self._firsts = np.append(self._firsts, firsts)
-        self._sizes, self._begins = sizes, np.array(list(sizes), dtype=np.int64)
-        self._next = max(first + size for first, size in sizes.items())
+        more = store.firsts(begun)
+        known = self._known + more.shape[1]
+        if known > self._records.shape[1]:
+            room = np.empty((2, max(known, 2 * self._known)), dtype=np.int64)
+            room[:, : self._known] = self._records[:, : self._known]
+            self._records = room
+        self._records[:, self._known : known] = more
+        self._known = known
 
     def look(self, corpus: Corpus, memory: Memory) -> Known:
         """Find what earlier runs know of some records."""
@@ -109,53 +117,69 @@ class Seen:
             if (content[r], corpus.ids[r]) in same
         }
         mine = np.array([record.record for record in again.values()], dtype=np.int64)
-        found = self._matches(corpus, mine, memory)
+        blocks = corpus.blocks
+        equal = first_equal(blocks.key)
+        distinct = np.flatnonzero(
+            (equal == np.arange(equal.size, dtype=np.int32)) & (blocks.key != 0)
+        )
+        row = np.zeros(equal.size, dtype=np.int64)
+        row[distinct] = np.arange(distinct.size)
+        asked = hashes(blocks, distinct, self._config, memory)
+        found = self._matches(blocks, distinct, asked, mine)
         wanted = np.unique(self._record_of(found)).tolist()
         by_number = store.records(wanted)
         earlier = [by_number[n] for n in wanted]
-        joined, block = self._joined(corpus, earlier)
+        joined, block, flags = self._joined(corpus, earlier)
+        fresh = np.flatnonzero(block < 0)
         shift = len(earlier)
         again = {r + shift: record for r, record in again.items()}
         for r, record in again.items():
             _name(joined, block, r, record)
-        prior = self._prior(joined, block, earlier, again)
+        prior = self._prior(joined, block, flags, earlier, again)
         stories = self._stories({**dict(enumerate(earlier)), **again})
-        return Known(joined, prior, block, earlier, again, content, stories)
+        return Known(
+            joined, prior, block, earlier, again, content, fresh, row[equal], asked, stories
+        )
 
     def _stories(self, seen: dict[int, Earlier]) -> dict[int, tuple[str, int]]:
         leaders = sorted({record.leader for record in seen.values()})
-        ids = {n: record.id for n, record in self._store.records(leaders).items()}
+        ids = {record.record: record.id for record in seen.values()}
+        others = [leader for leader in leaders if leader not in ids]
+        ids |= {n: record.id for n, record in self._store.records(others).items()}
         retold = self._store.retold(leaders)
         return {
-            r: (ids[record.leader], 1 + retold.get(record.leader, 0)) for r, record in seen.items()
+            # A leader that was forgotten leads no more.
+            r: (ids.get(record.leader, record.id), 1 + retold.get(record.leader, 0))
+            for r, record in seen.items()
         }
 
     def _record_of(self, blocks: I64) -> I64:
         """The numbers of the records that hold some blocks."""
-        return self._numbers[np.searchsorted(self._firsts, blocks, side="right") - 1]
+        numbers, firsts = self._records[:, : self._known]
+        found: I64 = numbers[firsts.searchsorted(blocks, side="right") - 1]
+        return found
 
-    def _matches(self, corpus: Corpus, but: I64, memory: Memory) -> I64:
+    def _matches(self, blocks: Blocks, which: I64, asked: Hashes, but: I64) -> I64:
         """Numbers of earlier blocks that say what new ones say, verified, each once.
 
         Args:
-            corpus: new records.
+            blocks: of new records.
+            which: int64[m]; those to look for, all with different keys.
+            asked: their hashes.
             but: numbers of earlier records that are not looked at.
-            memory: where large arrays lie.
         """
-        config, blocks = self._config, corpus.blocks
-        distinct = first_equal(blocks.key)
-        which = np.flatnonzero(
-            (distinct == np.arange(distinct.size, dtype=np.int32)) & (blocks.key != 0)
-        )
-        if not len(self._table) or not which.size:
+        query, block = self._table.candidates(asked, CANDIDATES)
+        if but.size:
+            others = ~np.isin(self._record_of(block), but)
+            query, block = query[others], block[others]
+        if not query.size:
             return np.zeros(0, dtype=np.int64)
-        query, block = self._table.candidates(hashes(blocks, which, config, memory), CANDIDATES)
-        others = ~np.isin(self._record_of(block), but)
-        query, block = query[others], block[others]
+        config = self._config
         old, place = np.unique(block, return_inverse=True)
-        held = self._take(old)
+        held = self._store.take(old)
+        new, mine = np.unique(query, return_inverse=True)
         equal = blocks.key[which[query]] == held.key[place]
-        one = shingle_sets(blocks.tokens, blocks.pointer, which, config.shingle)
+        one = shingle_sets(blocks.tokens, blocks.pointer, which[new], config.shingle)
         other = shingle_sets(
             held.tokens, held.pointer, np.arange(old.size, dtype=np.int32), config.shingle
         )
@@ -163,7 +187,7 @@ class Seen:
         kernels.jaccards(
             np.concatenate((one.hashes, other.hashes)),
             np.concatenate((one.pointer, one.pointer[-1] + other.pointer[1:])),
-            query.astype(np.int64), which.size + place, similarity,
+            mine, new.size + place, similarity,
         )  # fmt: skip
         similarity[equal] = 1.0
         alike = np.flatnonzero(similarity >= config.threshold)
@@ -174,84 +198,106 @@ class Seen:
         )
         return np.unique(block[best])
 
-    def _take(self, blocks: I64) -> Segment:
-        """Some blocks, ascending, as if they were a segment."""
-        where = np.searchsorted(self._begins, blocks, side="right") - 1
-        parts: list[Segment] = []
-        for k in np.unique(where).tolist():
-            segment = self._segment(int(self._begins[k]))
-            parts.append(_picked(segment, blocks[where == k] - segment.first))
-        return merged(parts or [_EMPTY])
-
-    def _segment(self, first: int) -> Segment:
-        segment = self._cache.pop(first, None) or self._store.segment(first)
-        self._cache[first] = segment
-        if len(self._cache) > CACHED:
-            self._cache.popitem(last=False)
-        return segment
-
-    def _joined(self, corpus: Corpus, earlier: list[Earlier]) -> tuple[Corpus, I64]:
-        """Earlier records before new ones, and the numbers of their blocks."""
-        names = {name: number for number, name in enumerate(corpus.sources)}
-        outlets = {number: name for name, (number, _) in self._store.sources().items()}
-        source = [names.setdefault(outlets[e.source], len(names)) for e in earlier]
-        groups = (
-            [np.arange(e.first, e.first + e.texts) for e in earlier],
-            [np.arange(e.first + e.texts, e.first + e.texts + e.titles) for e in earlier],
-            [
-                np.arange(e.first + e.texts + e.titles, e.first + e.texts + e.titles + e.abstracts)
-                for e in earlier
-            ],
+    def _joined(self, corpus: Corpus, earlier: list[Earlier]) -> tuple[Corpus, I64, U8]:
+        """Earlier records before new ones, the numbers of their blocks, and the flags of those of
+        the earlier records' texts.
+        """
+        blocks, n, titles = corpus.blocks, corpus.n, corpus.titles
+        size = blocks.key.size
+        if not earlier:
+            return corpus, np.full(size, -1, dtype=np.int64), EMPTY.flags
+        kinds = np.array([(e.texts, e.titles, e.abstracts) for e in earlier])
+        begins = np.array([e.first for e in earlier])
+        count = kinds.sum(axis=1)
+        before = np.cumsum(count) - count
+        old = int(count.sum())
+        number = np.arange(old) + np.repeat(begins - before, count)
+        kind = np.repeat(np.tile(np.arange(3), len(earlier)), kinds.ravel())
+        held = self._store.take(number)
+        texts, heads = (np.flatnonzero(kind == k) for k in (0, 1))
+        mine = np.arange(old, old + size)
+        order = np.concatenate(
+            (texts, mine[:n], heads, mine[n : n + titles], np.flatnonzero(kind == 2),
+             mine[n + titles :])
+        )  # fmt: skip
+        pointer, tokens = tokens_of(
+            np.concatenate((held.tokens, blocks.tokens)),
+            np.concatenate((held.pointer, blocks.pointer[1:] + held.tokens.size)),
+            order,
         )
-        n, titles = corpus.n, corpus.titles
-        bounds = (0, n, n + titles, corpus.blocks.key.size)
-        parts: list[Blocks] = []
-        numbers: list[I64] = []
-        for k, rows in enumerate(groups):
-            which = np.concatenate([np.zeros(0, dtype=np.int64), *rows])
-            record = np.repeat(np.arange(len(earlier)), [row.size for row in rows])
-            # Blocks are ascending within a record; records are, too.
-            parts.append(_as_blocks(self._take(which), record.astype(np.int32)))
-            parts.append(_slice(corpus.blocks, bounds[k], bounds[k + 1], len(earlier)))
-            numbers += [which, np.full(bounds[k + 1] - bounds[k], -1, dtype=np.int64)]
-        old = parts[0].key.size
-        blocks = _concatenated(parts)
         zeros = np.zeros(old, dtype=np.uint8)
-        first = np.append(
-            np.cumsum([0, *(e.texts for e in earlier)])[:-1], corpus.first + old
-        ).astype(np.int64)
+        record = np.repeat(np.arange(len(earlier), dtype=np.int32), count)
+
+        def both(one: Any, other: Any) -> Any:
+            return np.concatenate((one, other))[order]
+
+        joined_blocks = Blocks(
+            record=both(record, blocks.record + np.int32(len(earlier))),
+            start=both(held.start, blocks.start),
+            end=both(held.start + held.size, blocks.end),
+            key=both(held.key, blocks.key),
+            pointer=pointer,
+            tokens=tokens,
+            shape=both(held.shape, blocks.shape),
+            lead=both(zeros, blocks.lead),
+            tail=both(zeros, blocks.tail),
+            content=both(held.content, blocks.content),
+            echo=both(held.echo, blocks.echo),
+            cut=blocks.cut + pointer[texts.size],
+            cut_start=blocks.cut_start,
+        )
+        names = {name: number for number, name in enumerate(corpus.sources)}
+        outlets = self._store.names_of(sorted({e.source for e in earlier}))
+        source = [names.setdefault(outlets[e.source], len(names)) for e in earlier]
+        zeros = zeros[: texts.size]
         joined = corpus._replace(
-            blocks=blocks._replace(cut=corpus.blocks.cut + blocks.pointer[old]),
-            n=n + old,
-            titles=titles + sum(e.titles for e in earlier),
-            first=first,
-            fixed=np.append(zeros, corpus.fixed),
-            phrases={role: np.append(zeros, corpus.phrases[role]) for role in JUDGED},
-            residue=np.append(zeros, corpus.residue),
+            blocks=joined_blocks,
+            n=n + texts.size,
+            titles=titles + heads.size,
+            first=np.concatenate((np.cumsum(kinds[:, 0]) - kinds[:, 0], corpus.first + texts.size)),
+            fixed=np.concatenate((zeros, corpus.fixed)),
+            phrases={role: np.concatenate((zeros, corpus.phrases[role])) for role in JUDGED},
+            residue=np.concatenate((zeros, corpus.residue)),
             ids=[*(e.id for e in earlier), *corpus.ids],
             dates=[*[""] * len(earlier), *corpus.dates] if corpus.dates else [],
-            source=np.append(np.array(source, dtype=np.int32), corpus.source),
+            source=np.concatenate((np.array(source, dtype=np.int32), corpus.source)),
             sources=list(names),
             runs=tuple(e.run for e in earlier),
         )
-        return joined, np.concatenate(numbers)
+        return joined, both(number, np.full(size, -1, dtype=np.int64)), held.flags[texts]
 
     def _prior(
-        self, corpus: Corpus, block: I64, earlier: list[Earlier], again: dict[int, Earlier]
+        self,
+        corpus: Corpus,
+        block: I64,
+        flags: U8,
+        earlier: list[Earlier],
+        again: dict[int, Earlier],
     ) -> Prior:
-        """What earlier runs counted for the blocks that have a number."""
-        store = self._store
-        named = np.flatnonzero(block[: corpus.n] >= 0)
-        order = named[np.argsort(block[named], kind="stable")]
-        held = self._take(block[order])
-        active = (held.flags & ACTIVE) != 0
-        order, numbers = order[active], block[order[active]]
-        flags = held.flags[active]
-        content, echo = held.content[active].astype(float), held.echo[active].astype(float)
-        places = {name: k for k, name in enumerate(corpus.sources)}
+        """What earlier runs counted for the blocks that have a number.
+
+        Args:
+            corpus: all records.
+            block: int64; the numbers of their blocks, -1 for none.
+            flags: uint8; of the blocks of the earlier records' texts.
+            earlier: these, the first ones.
+            again: new records that were seen before.
+        """
+        store, blocks, old = self._store, corpus.blocks, corpus.seen
         counted = np.zeros(corpus.records, dtype=np.bool_)
         counted[: len(earlier)] = True
         counted[list(again)] = True
+        order, content, echo = np.arange(old), blocks.content[:old], blocks.echo[:old]
+        if again:
+            order = np.flatnonzero(block[: corpus.n] >= 0)
+            order = order[np.argsort(block[order], kind="stable")]
+            held = store.take(block[order])
+            content, echo, flags = held.content, held.echo, held.flags
+        active = (flags & ACTIVE) != 0
+        order, flags = order[active], flags[active]
+        content, echo = content[active].astype(float), echo[active].astype(float)
+        numbers = block[order]
+        places = {name: k for k, name in enumerate(corpus.sources)}
         # A block seen once stands at its place; of one seen again, the sums are kept.
         rows: dict[tuple[int, int], tuple[float, ...]] = {}
         at = dict(zip(numbers.tolist(), range(numbers.size), strict=True))
@@ -259,10 +305,10 @@ class Seen:
         for k, source in enumerate(source_of):
             share = echo[k] / content[k] if content[k] else 0.0
             rows[k, source] = (1, 1, bool(flags[k] & HEAD), bool(flags[k] & TAIL), share)
-        known = store.sources()
-        outlets = {number: name for name, (number, _) in known.items()}
+        known = store.sources_named(corpus.sources)
+        numbered = {known[name][0]: k for name, k in places.items() if name in known}
         for number, source, *sums in store.spread(numbers.tolist()):
-            place = places.get(outlets[source])
+            place = numbered.get(source)
             if place is not None:
                 rows[at[number], place] = tuple(sums)
         late = store.residue(numbers.tolist())
@@ -304,72 +350,3 @@ def _name(corpus: Corpus, block: I64, record: int, earlier: Earlier) -> None:
     first, end = corpus.first[record : record + 2].tolist()
     if end - first == earlier.texts:
         block[first:end] = np.arange(earlier.first, earlier.first + earlier.texts)
-
-
-def _picked(segment: Segment, which: I64) -> Segment:
-    """Some of a segment's blocks."""
-    length = np.diff(segment.pointer)[which]
-    pointer = np.append(0, np.cumsum(length))
-    shift = np.repeat(segment.pointer[which] - pointer[:-1], length)
-    tokens = segment.tokens[np.arange(int(pointer[-1])) + shift]
-    columns = {
-        name: getattr(segment, name)[which]
-        for name in ("key", "start", "size", "shape", "flags", "content", "echo")
-    }
-    return Segment(first=0, pointer=pointer, tokens=tokens, bands=segment.bands[:0], **columns)
-
-
-def _as_blocks(held: Segment, record: I32) -> Blocks:
-    zeros = np.zeros(held.key.size, dtype=np.uint8)
-    return Blocks(
-        record=record, start=held.start, end=held.start + held.size, key=held.key,
-        pointer=held.pointer, tokens=held.tokens, shape=held.shape, lead=zeros, tail=zeros,
-        content=held.content, echo=held.echo, cut=np.zeros(0, dtype=np.int64),
-        cut_start=np.zeros(0, dtype=np.int32),
-    )  # fmt: skip
-
-
-def _slice(blocks: Blocks, start: int, end: int, shift: int) -> Blocks:
-    """Some blocks, their records numbered from `shift` on."""
-    a, b = int(blocks.pointer[start]), int(blocks.pointer[end])
-    rows: dict[str, Any] = {
-        name: getattr(blocks, name)[start:end]
-        for name in ("start", "end", "key", "shape", "lead", "tail", "content", "echo")
-    }
-    return Blocks(
-        record=blocks.record[start:end] + np.int32(shift),
-        pointer=blocks.pointer[start : end + 1] - a,
-        tokens=blocks.tokens[a:b],
-        cut=blocks.cut[:0],
-        cut_start=blocks.cut_start,
-        **rows,
-    )
-
-
-def _concatenated(parts: list[Blocks]) -> Blocks:
-    offsets = np.cumsum([0, *(part.tokens.size for part in parts)])
-    pointer = [part.pointer[:-1] + at for part, at in zip(parts, offsets, strict=False)]
-    columns: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in Blocks._fields
-        if name not in ("pointer", "cut", "cut_start")
-    }
-    return Blocks(
-        pointer=np.concatenate([*pointer, offsets[-1:]]), cut=parts[0].cut,
-        cut_start=parts[1].cut_start, **columns,
-    )  # fmt: skip
-
-
-_EMPTY = Segment(
-    first=0,
-    key=np.zeros(0, dtype=np.uint64),
-    pointer=np.zeros(1, dtype=np.int64),
-    tokens=np.zeros(0, dtype=np.uint32),
-    start=np.zeros(0, dtype=np.int32),
-    size=np.zeros(0, dtype=np.int32),
-    shape=np.zeros(0, dtype=np.uint16),
-    flags=np.zeros(0, dtype=np.uint8),
-    content=np.zeros(0, dtype=np.uint8),
-    echo=np.zeros(0, dtype=np.uint8),
-    bands=np.zeros((0, 1), dtype=np.uint32),
-)

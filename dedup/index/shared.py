@@ -153,12 +153,13 @@ class SharedStore(Store):
         super().back()
         del self._changes[self._marked :]
 
-    def commit(self) -> None:
+    def commit(self, *, soon: bool = False) -> None:
         """Tell the server, and give the lock up.
 
         Raises:
             IndexFileError: the lock was lost, so that others may have written; nothing is written.
         """
+        self.flush()
         entry = zlib.compress(msgspec.msgpack.encode(self._changes), 1) if self._changes else b""
         keys = (self._lock, self._log)
         done = self._ask("eval", _COMMIT, 2, *keys, self._token, entry, self._applied)

@@ -1,33 +1,47 @@
 """The file of an index: SQLite, whose transactions make a run happen whole or not at all.
 
-Columns of numbers lie in segments, as NumPy holds them, deflated; each run appends one. Blocks are
-numbered from 0 in the order they were seen, each record's one after the other: those of its text,
-then its headline, then its abstract.
+Columns of numbers lie in segments, as NumPy holds them, deflated. Blocks are numbered from 0 in the
+order they were seen, each record's one after the other: those of its text, then its headline, then
+its abstract.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
-import zlib
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from dedup.config import Config
 from dedup.errors import IndexFileError
-from dedup.records import I32, I64, U8, U16, U32, U64
+from dedup.index.segments import (
+    COLUMNS,
+    EMPTY,
+    FULL,
+    Held,
+    Segment,
+    divided,
+    merged,
+    packed,
+    picked,
+    unpacked,
+)
+from dedup.records import I64
 from dedup.sketch.lsh import optimal_bands
 from dedup.text.arabic import FOLD_VERSION
 
 SCHEMA = 1
 APPLICATION = 0x64656475  # 'dedu': what SQLite's header says the file is for
 WAIT = 0.2  # seconds between two tries to write
-SMALL = 1 << 14  # blocks; smaller segments that stand together are made one
-TOGETHER = 500  # values asked for at once
+SMALL, MANY = 64, 16  # segments of fewer blocks are made one when there are so many
+LOG = 1 << 25  # bytes of a log that is not waited for
+TOGETHER = 512  # values asked for at once
 
 TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -64,40 +78,6 @@ WRITES = {
     "residue": "INSERT OR IGNORE INTO residue VALUES (?, ?)",
 }
 
-# What a block is, one bit each (`Segment.flags`).
-ACTIVE, RESIDUE, HEAD, TAIL, TITLE, ABSTRACT = 1, 2, 4, 8, 16, 32
-
-
-class Segment(NamedTuple):
-    """Some blocks, numbered from `first` on.
-
-    Attributes:
-        first: number of the first one.
-        key: uint64[n]; hash of the folded block, 0 for blocks that repeat one.
-        pointer: int64[n + 1]; where each block's tokens begin.
-        tokens: uint32; of blocks that stand for others, nothing of those that repeat one.
-        start: int32[n]; first character in the record's text.
-        size: int32[n]; characters.
-        shape: uint16[n]; shape bits.
-        flags: uint8[n]; the bits above.
-        content: uint8[n]; meaningful stems.
-        echo: uint8[n]; how many of them the prose behind takes up.
-        bands: uint32[a, 1 + b]; of each active block, the low half of its key and its band hashes;
-            zeros for the latter when it has no shingle.
-    """
-
-    first: int
-    key: U64
-    pointer: I64
-    tokens: U32
-    start: I32
-    size: I32
-    shape: U16
-    flags: U8
-    content: U8
-    echo: U8
-    bands: U32
-
 
 class Earlier(NamedTuple):
     """A record of an earlier run.
@@ -126,11 +106,6 @@ class Earlier(NamedTuple):
 
 
 _EARLIER = "record, run, id, source, first, texts, titles, abstracts, leader"
-_COLUMNS: dict[str, Any] = {
-    "key": np.uint64, "length": np.uint32, "tokens": np.uint32, "start": np.int32,
-    "size": np.int32, "shape": np.uint16, "flags": np.uint8, "content": np.uint8,
-    "echo": np.uint8, "bands": np.uint32,
-}  # fmt: skip
 
 
 def fingerprint(config: Config) -> dict[str, str]:
@@ -153,15 +128,32 @@ class Store:
     Args:
         path: made if it is not there, unless `must_exist`; "" for a temporary file.
         config: whose fingerprint the file must have; None to look at any index.
+        prompt: whether nobody shall wait for the disk when some of what was seen is committed:
+            a loss of power may then take the last moments, and nothing else.
+
+    Attributes:
+        forgotten: how often blocks were forgotten that could be looked at before.
 
     Raises:
         IndexFileError: it is no index, or one made with other settings.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], config: Config | None, *, must_exist: bool = False
+        self,
+        path: str | os.PathLike[str],
+        config: Config | None,
+        *,
+        must_exist: bool = False,
+        prompt: bool = False,
     ) -> None:
         self.path = os.fspath(path)
+        self.forgotten = 0
+        self._held = Held()
+        self._unwritten: list[Segment] = []  # blocks that wait for others, to be deflated together
+        self._unwritten_then: list[Segment] = []
+        self._version = 0
+        self._prompt = prompt and bool(self.path)
+        self._settling: threading.Thread | None = None
         if must_exist and not os.path.exists(path):
             raise IndexFileError(f"{self.path}: no such index; 'dedup clean --index' makes one")
         with self._telling():
@@ -169,8 +161,11 @@ class Store:
                 self.path, timeout=30, isolation_level=None, check_same_thread=False
             )
             self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute(f"PRAGMA synchronous = {'NORMAL' if self._prompt else 'FULL'}")
+            if self._prompt:
+                self._db.execute("PRAGMA wal_autocheckpoint = 0")
             self._prepare(config)
+        self.bands = int(self.meta()["bands"].split(" ")[0])
 
     def _prepare(self, config: Config | None) -> None:
         (found,) = self._row("PRAGMA application_id")
@@ -201,6 +196,8 @@ class Store:
 
     def close(self) -> None:
         """Close the file; what was not committed is gone."""
+        if self._settling is not None:
+            self._settling.join()
         self._db.close()
 
     @contextmanager
@@ -231,7 +228,7 @@ class Store:
             while True:
                 try:
                     self._db.execute("BEGIN IMMEDIATE")
-                    return
+                    break
                 except sqlite3.OperationalError as error:
                     if error.args[0] != "database is locked":
                         raise
@@ -239,24 +236,56 @@ class Store:
                     waiting()
                     told = True
                 time.sleep(WAIT)
+        (version,) = self._row("PRAGMA data_version")
+        if version != self._version:  # somebody else has written, and may have pruned
+            self._version = version
+            self._held.forget()
 
-    def commit(self) -> None:
-        """Make all that was written since `begin` last, or none of it."""
+    def commit(self, *, soon: bool = False) -> None:
+        """Make all that was written since `begin` last, or none of it.
+
+        Args:
+            soon: whether it may reach the disk a moment later, if nobody shall wait for that.
+        """
+        self.flush()
         with self._telling():
             self._db.execute("COMMIT")
+            if not self._prompt:
+                return
+            if not soon or os.path.getsize(f"{self.path}-wal") > LOG:
+                self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            elif self._settling is None or not self._settling.is_alive():
+                self._settling = threading.Thread(target=self._settle, daemon=True)
+                self._settling.start()
+
+    def _settle(self) -> None:
+        """Have what is in the log written to the disk, and from there to its place."""
+        with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(self.path)) as database:
+            database.execute("PRAGMA wal_checkpoint(PASSIVE)")  # told when it is done in time
 
     def mark(self) -> None:
         """Note how far a run has come, for `back`."""
         self._db.execute("SAVEPOINT mark")
+        self._unwritten_then = list(self._unwritten)
+
+    def unmark(self) -> None:
+        """There is no way back to `mark` any more."""
+        self._db.execute("RELEASE mark")
 
     def back(self) -> None:
         """Forget what was written since `mark`."""
         self._db.execute("ROLLBACK TO mark")
+        self._db.execute("RELEASE mark")
+        self._unwritten = self._unwritten_then
+        self._held.forget(self.next_block())
 
     def rollback(self) -> None:
         """Forget what was written since `begin`."""
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
+        self._unwritten = []
+        self._held.forget()
+        self.forgotten += 1
 
     @contextmanager
     def writing(self, waiting: Any = None) -> Iterator[None]:
@@ -271,7 +300,8 @@ class Store:
 
     def write(self, name: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Write rows by one of `WRITES`."""
-        self._db.executemany(WRITES[name], rows)
+        with self._telling():
+            self._db.executemany(WRITES[name], rows)
 
     def add_run(self, at: float, records: int) -> int:
         """Note a run at a time (seconds since 1970); returns its number."""
@@ -281,25 +311,47 @@ class Store:
 
     def add_segment(self, segment: Segment) -> None:
         """Append blocks."""
-        self.write("segment", [_row_of(segment)])
+        if segment.key.size:
+            self._unwritten.append(segment)
+            if segment.end - self._unwritten[0].first >= FULL:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write the blocks that were appended, many together."""
+        if not self._unwritten:
+            return
+        parts = list(divided(merged(self._unwritten)))
+        self._unwritten = []
+        for part in parts:
+            self._held.add(part)
+        self.write("segment", [packed(part) for part in parts])
+        self.merge_small()
 
     def replace_segment(self, segment: Segment) -> None:
         """Put a segment in the place of the one that begins with the same block."""
         self._db.execute("DELETE FROM segment WHERE first = ?", (segment.first,))
-        self._db.execute(WRITES["segment"], _row_of(segment))
+        self._db.execute(WRITES["segment"], packed(segment))
+        self._held.forget()
 
-    def forget_before(self, at: float) -> int:
+    def forget_before(self, at: float, sources: Sequence[int]) -> int:
         """Forget counts and records of runs before a time, but for records that blocks seen again
         since then stand in; returns how many records went.
+
+        Args:
+            at: seconds since 1970.
+            sources: numbers of the outlets whose counts and records may go.
         """
-        old = "(SELECT run FROM run WHERE at < ?)"
-        self._db.execute(f"DELETE FROM spread WHERE run IN {old}", (at,))
+        old = "run IN (SELECT run FROM run WHERE at < ?)"
+        chosen = f"{old} AND source IN ({', '.join(map(str, sources))})"
+        self._db.execute(f"DELETE FROM spread WHERE {chosen}", (at,))
         self._db.execute(
-            f"DELETE FROM residue WHERE block NOT IN (SELECT block FROM spread) AND run IN {old}",
-            (at,),
+            f"DELETE FROM residue WHERE block NOT IN (SELECT block FROM spread) AND {old} AND "
+            "EXISTS (SELECT 1 FROM record WHERE block >= first AND "
+            f"block < first + texts + titles + abstracts AND {chosen})",
+            (at, at),
         )
         gone = self._db.execute(
-            f"DELETE FROM record WHERE run IN {old} AND NOT EXISTS (SELECT 1 FROM spread WHERE "
+            f"DELETE FROM record WHERE {chosen} AND NOT EXISTS (SELECT 1 FROM spread WHERE "
             "block >= first AND block < first + texts + titles + abstracts)",
             (at,),
         ).rowcount
@@ -311,19 +363,26 @@ class Store:
         return int(gone)
 
     def merge_small(self) -> None:
-        """Make one segment of small ones that stand together, so that there are never many."""
-        sizes = list(self._db.execute("SELECT first, blocks FROM segment ORDER BY first"))
+        """Make full segments of small ones at the end, so that there are never many."""
         tail: list[int] = []
-        total = 0
-        while sizes and sizes[-1][1] < SMALL and total < SMALL:
-            first, blocks = sizes.pop()
+        blocks = small = 0
+        for first, size in self._db.execute(
+            "SELECT first, blocks FROM segment ORDER BY first DESC LIMIT ?", (FULL,)
+        ):
+            if size >= FULL:
+                break
             tail.append(first)
-            total += blocks
-        if len(tail) < 16:
-            return
-        parts = [self.segment(first) for first in reversed(tail)]
+            blocks += size
+            small += small == len(tail) - 1 and size < SMALL
+        if blocks < FULL:
+            if small < MANY:
+                return
+            tail = tail[:small]
+        whole = merged([self.segment(first) for first in reversed(tail)])
         self._db.execute("DELETE FROM segment WHERE first >= ?", (tail[-1],))
-        self._db.execute(WRITES["segment"], _row_of(merged(parts)))
+        for part in divided(whole):
+            self._db.execute(WRITES["segment"], packed(part))
+            self._held.add(part)
 
     def vacuum(self) -> None:
         """Give the room of what was forgotten back to the disk."""
@@ -335,6 +394,8 @@ class Store:
 
     def next_block(self) -> int:
         """The number that the next block gets."""
+        if self._unwritten:
+            return self._unwritten[-1].end
         found = self._row("SELECT first + blocks FROM segment ORDER BY first DESC LIMIT 1")
         return int(found[0]) if found else 0
 
@@ -349,30 +410,65 @@ class Store:
     def segment(self, first: int) -> Segment:
         """The segment that begins with a block."""
         with self._telling():
-            row = self._row(f"SELECT {', '.join(_COLUMNS)} FROM segment WHERE first = ?", (first,))
-        columns: dict[str, Any] = {
-            name: np.frombuffer(zlib.decompress(data), dtype=dtype)
-            for (name, dtype), data in zip(_COLUMNS.items(), row, strict=True)
-        }
-        length = columns.pop("length").astype(np.int64)
-        bands = int(self.meta()["bands"].split(" ")[0])
-        columns["bands"] = columns["bands"].reshape(-1, 1 + bands)
-        return Segment(first=first, pointer=np.append(0, np.cumsum(length)), **columns)
+            row = self._row(f"SELECT {', '.join(COLUMNS)} FROM segment WHERE first = ?", (first,))
+        return unpacked(first, row, self.bands)
+
+    def since(self, block: int) -> Iterator[Segment]:
+        """The segments that hold the blocks from one on, in order."""
+        end = self.next_block()
+        while block < end:
+            segment = self._holding(block)
+            yield segment
+            block = segment.end
+
+    def take(self, blocks: I64) -> Segment:
+        """Some blocks, ascending, as if they were a segment."""
+        parts: list[Segment] = []
+        at = 0
+        while at < blocks.size:
+            segment = self._holding(int(blocks[at]))
+            end = int(blocks.searchsorted(segment.end))
+            parts.append(picked(segment, blocks[at:end] - segment.first))
+            at = end
+        return merged(parts or [EMPTY])
+
+    def _holding(self, block: int) -> Segment:
+        """The segment that holds a block."""
+        if self._unwritten and block >= self._unwritten[0].first:
+            at = bisect_right(self._unwritten, block, key=lambda segment: segment.first)
+            return self._unwritten[at - 1]
+        segment = self._held.get(block)
+        if segment is None:
+            first = self._row("SELECT max(first) FROM segment WHERE first <= ?", (block,))[0]
+            segment = self.segment(first)
+            self._held.add(segment)
+        return segment
 
     def sources(self) -> dict[str, tuple[int, int]]:
         """Outlet -> its number, and its records."""
         found = self._db.execute("SELECT name, source, records FROM source")
         return {name: (number, records) for name, number, records in found}
 
-    def firsts(self, since: int) -> tuple[I64, I64]:
-        """The number and the first block, `since` or behind it, of each record that has blocks."""
+    def sources_named(self, names: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """The same of some outlets; of those that the index has."""
+        found = self._among("SELECT name, source, records FROM source WHERE name", names)
+        return {name: (number, records) for name, number, records in found}
+
+    def names_of(self, sources: Sequence[int]) -> dict[int, str]:
+        """Number -> name of some outlets."""
+        return dict(self._among("SELECT source, name FROM source WHERE source", sources))
+
+    def firsts(self, since: int) -> I64:
+        """int64[2, m]; the number and the first block, `since` or behind it, of each record that
+        has blocks.
+        """
         rows = self._db.execute(
             "SELECT record, first FROM record WHERE texts + titles + abstracts > 0 AND first >= ? "
             "ORDER BY first",
             (since,),
         ).fetchall()
-        columns = np.array(rows, dtype=np.int64).reshape(-1, 2)
-        return columns[:, 0], columns[:, 1]
+        columns: I64 = np.array(rows, dtype=np.int64).reshape(-1, 2).T
+        return columns
 
     def records_with(self, contents: Sequence[int]) -> list[tuple[int, Earlier]]:
         """(hash of the content, record) of the records with these contents."""
@@ -438,30 +534,9 @@ class Store:
         found = self._among("SELECT leader, records FROM retold WHERE leader", leaders)
         return {row[0]: row[1] for row in found}
 
-    def _among(self, sql: str, values: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+    def _among(self, sql: str, values: Sequence[int] | Sequence[str]) -> Iterator[tuple[Any, ...]]:
         for at in range(0, len(values), TOGETHER):
-            part = values[at : at + TOGETHER]
+            part = list(values[at : at + TOGETHER])
+            # So that there are few statements, which SQLite then knows already.
+            part += part[-1:] * ((1 << (len(part) - 1).bit_length()) - len(part))
             yield from self._db.execute(f"{sql} IN ({', '.join('?' * len(part))})", part)
-
-
-def _row_of(segment: Segment) -> tuple[Any, ...]:
-    columns = segment._asdict()
-    columns["length"] = np.diff(segment.pointer)
-    data = (
-        zlib.compress(columns[name].astype(dtype).tobytes(), 1) for name, dtype in _COLUMNS.items()
-    )
-    return (segment.first, int(segment.key.size), *data)
-
-
-def merged(parts: Sequence[Segment]) -> Segment:
-    """Segments that follow each other as one."""
-    offsets = np.cumsum([0, *(part.tokens.size for part in parts)])
-    pointer = [part.pointer[:-1] + at for part, at in zip(parts, offsets, strict=False)]
-    columns: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in Segment._fields
-        if name not in ("first", "pointer")
-    }
-    return Segment(
-        first=parts[0].first, pointer=np.concatenate([*pointer, offsets[-1:]]), **columns
-    )

@@ -314,14 +314,16 @@ def _other(group: I32, record: I32, lines: I32, line_records: I32, leader: I64) 
         line_records: int32[m]; the record it belongs to.
         leader: int64[records].
     """
+    out = np.full(group.size, -1, dtype=np.int32)
+    if not lines.size:
+        return out
     story = leader[line_records]
     order = np.lexsort((line_records, lines))
     lines, line_records, story = lines[order], line_records[order], story[order]
     # The first line of each group, and the first one of another story than that.
-    begins = np.flatnonzero(np.append(True, lines[1:] != lines[:-1])) if lines.size else order
+    begins = np.flatnonzero(np.append(True, lines[1:] != lines[:-1]))
     first_story = np.repeat(story[begins], np.diff(np.append(begins, lines.size)))
     second = np.flatnonzero(story != first_story)
-    out = np.full(group.size, -1, dtype=np.int32)
     mine = leader[record]
     for which in (second[::-1], begins):  # later assignments win: the first line, if it may serve
         size = int(max(group.max(initial=0), lines.max(initial=0))) + 1

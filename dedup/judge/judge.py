@@ -32,7 +32,6 @@ from dedup.match.groups import Groups
 from dedup.match.passages import extend_passages
 from dedup.match.sentences import Sentences, shared_passages
 from dedup.records import I32, I64
-from dedup.text import kernels
 from dedup.text.corpus import NOTHING, Corpus, Place
 
 LINKS = (HEADLINE_OF, REPEATED_LINK, BELOW_HEADER, LONE_LINK)
@@ -99,9 +98,12 @@ def _spare_bodies(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Non
     record = corpus.record_of()
     body = (corpus.fixed == NOTHING) & (corpus.blocks.key[: corpus.n] != 0)
     for needed, taken_back in ((~evidence.heading, LINKS), (body, UNCERTAIN)):
+        goes = verdicts.by(taken_back)
+        if not goes.any():
+            continue
         stays = body & needed & (verdicts.rule == KEPT)
         bare = np.bincount(record, weights=stays, minlength=corpus.records) == 0
-        spared = np.flatnonzero(bare[record] & body & np.isin(verdicts.rule, taken_back))
+        spared = np.flatnonzero(bare[record] & body & goes)
         verdicts.spared |= zip(spared.tolist(), verdicts.rule[spared].tolist(), strict=True)
         verdicts.rule[spared] = KEPT
 
@@ -118,9 +120,12 @@ def doubtful(corpus: Corpus, verdicts: Verdicts, most: float) -> dict[str, float
         GuardError: an outlet loses more than that.
     """
     blocks, n = corpus.blocks, corpus.n
+    residue = verdicts.residue() & (corpus.fixed == NOTHING)
+    if not residue.any():
+        return {}
     size = (blocks.end[:n] - blocks.start[:n]).astype(np.float64)
     source = corpus.source[corpus.record_of()]
-    gone = size * (verdicts.residue() & (corpus.fixed == NOTHING))
+    gone = size * residue
     total, lost = (np.bincount(source, w, len(corpus.sources)) for w in (size, gone))
     share = lost / np.maximum(total, 1.0)
     if (share > most).any():
@@ -149,8 +154,6 @@ def foremost_leads(corpus: Corpus, groups: Groups, stories: I64, evidence: Evide
     foremost: I64 = leads[
         (other == keeper)
         & ~lead[other]
-        & ((corpus.blocks.shape[leads] & kernels.WAW) == 0)  # nothing begins with 'and'
-        & (corpus.phrases["prose"][leads] == 0)
         & (other >= corpus.seen)
         & (stories[record[leads]] != stories[record[other]])
     ]
@@ -191,12 +194,12 @@ def judge_repeats(
     verdicts.mark(shared & ~equal, NEAR)
     verdicts.match[shared] = keeper[shared]
     verdicts.similarity[shared] = groups.similarity[:n][shared]
+    if config.keep == "all":
+        return
     kept = verdicts.rule == KEPT
     # A block that others were removed for must stay, or what they said would be lost.
     free = kept.copy()
     free[keeper[shared]] = False
-    if config.keep == "all":
-        return
     passages = extend_passages(corpus, groups, kept, free, residue, config)
     verdicts.rule[passages.block] = PASSAGE
     verdicts.match[passages.block] = passages.match
@@ -247,8 +250,10 @@ def _beside(
     corpus: Corpus, keeper: I32, sure: np.ndarray[tuple[int], np.dtype[np.bool_]]
 ) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Blocks next to a sure repeat, whose keeper stands next to that repeat's keeper."""
-    record = corpus.record_of()
     out = np.zeros(sure.size, dtype=np.bool_)
+    if not sure.any():
+        return out
+    record = corpus.record_of()
     for step in (1, -1):
         near = np.roll(np.arange(sure.size, dtype=np.int32), -step)
         same = (record[near] == record) & sure[near]

@@ -176,7 +176,9 @@ def _lone(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Bool:
     record = corpus.record_of()
     source = corpus.source[record]
     inside = evidence.heading & (evidence.place > 0) & (corpus.fixed == 0)
-    sure = inside & np.isin(verdicts.rule, (HEADLINE_OF, REPEATED_LINK, BELOW_HEADER))
+    sure: Bool = inside & verdicts.by((HEADLINE_OF, REPEATED_LINK, BELOW_HEADER))
+    if not sure.any():  # no source drops any
+        return sure
     sources = len(corpus.sources)
     usual: F64 = np.bincount(source, weights=sure, minlength=sources) / np.maximum(
         1, np.bincount(source, weights=inside, minlength=sources)

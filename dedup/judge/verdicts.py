@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -160,12 +161,16 @@ class Verdicts:
         numbers = [
             number for number, rule in RULES.items() if rule.kind in kinds and number != OVERRIDE
         ]
-        self.rule[np.isin(self.rule, numbers)] = KEPT
+        self.rule[self.by(numbers)] = KEPT
         self.parts = [part for part in self.parts if part.rule not in numbers]
 
     def residue(self) -> Bool:
         """bool[n]; what goes as a part of the page, not as a repetition."""
-        return np.asarray((self.rule != KEPT) & ~np.isin(self.rule, REPEATS))
+        return np.asarray((self.rule != KEPT) & ~self.by(REPEATS))
+
+    def by(self, rules: Iterable[int]) -> Bool:
+        """bool[n]; what goes by one of some rules."""
+        return np.asarray(_among(tuple(rules))[self.rule])
 
     def parts_of(self, start: int, stop: int) -> list[Part]:
         """The parts that go of the blocks [start, stop)."""
@@ -178,6 +183,8 @@ class Verdicts:
         """Why blocks and parts of [start, stop) go, in numbers: a row for each, in order."""
         parts = self.parts_of(start, stop)
         gone = start + np.flatnonzero(self.rule[start:stop] != KEPT)
+        if not gone.size and not parts:
+            return
         gone = np.append(gone, np.array([part.block for part in parts], dtype=np.int64))
         part_of = np.arange(gone.size) - (gone.size - len(parts))  # negative for whole blocks
         order = np.argsort(gone, kind="stable")
@@ -219,6 +226,13 @@ class Verdicts:
                     yield Reason(evident, similarity, place[i])
                 else:
                     yield Reason(evident, None, None)
+
+
+@lru_cache(maxsize=64)
+def _among(rules: tuple[int, ...]) -> Bool:
+    out = np.zeros(256, dtype=np.bool_)
+    out[list(rules)] = True
+    return out
 
 
 def _block(part: Part) -> int:

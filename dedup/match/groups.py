@@ -78,6 +78,8 @@ def without(
         foremost: int64; blocks that come before all others of their groups.
     """
     first = np.asarray(foremost, dtype=np.int64)
+    if not out.any() and not first.size:
+        return groups
     representative = memory.keep(groups.representative.copy())
     similarity = memory.keep(groups.similarity.copy())
     mine = np.arange(order.size, dtype=np.int32)
@@ -93,6 +95,8 @@ def without(
     buckets = Buckets(orphans, np.arange(orphans.size + 1), bucket, orphans.size)
     representative[out | lost] = mine[out | lost]
     similarity[out | lost] = 1.0
+    if not orphans.size:
+        return groups._replace(representative=representative, similarity=similarity)
     found, alike, _ = _star(blocks, orphans, buckets, None, config, memory)
     # Equal keys are equal, however short.
     equal = first_same(blocks, orphans)
@@ -127,6 +131,8 @@ def _near(
     )  # fmt: skip
     buckets = lsh.buckets(hashes, memory, config.workers)
     members = unique[buckets.members]
+    if not members.size:
+        return representative, similarity, 0
     rank = memory.empty(n, np.int32)
     rank[order] = np.arange(n, dtype=np.int32)
     foremost = memory.keep(np.argsort(rank[members], kind="stable"))

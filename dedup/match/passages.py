@@ -34,6 +34,9 @@ class Passages(NamedTuple):
     contained: F64
 
 
+_NONE = Passages(*np.zeros((2, 0), dtype=np.int64), *np.zeros((2, 0)))
+
+
 class Scratch:
     """Room in which the runs of two records are found, enough for the longest record."""
 
@@ -67,6 +70,8 @@ def extend_passages(
     n = corpus.n
     usable = ~out & (corpus.blocks.key[:n] != 0)
     one, other = _partners(corpus, groups.representative[:n], usable)
+    if not one.size:
+        return _NONE
     which, label, first = counted(corpus, groups, usable)
     scratch = Scratch(first)
     line = corpus.blocks.headings()[which]
@@ -105,6 +110,8 @@ def _partners(corpus: Corpus, representative: I32, usable: Bool) -> tuple[I64, I
     matched = matched[representative[matched] < usable.size]
     mine = record[matched].astype(np.int64)
     theirs = record[representative[matched]].astype(np.int64)
+    if mine.size < 2:
+        return mine[:0], theirs[:0]
     code = (mine * corpus.records + theirs)[mine != theirs]
     code, shared = np.unique(code, return_counts=True)
     code = code[shared >= 2]

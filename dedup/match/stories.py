@@ -14,6 +14,7 @@ from dedup.records import I64, Bool
 from dedup.text.corpus import Corpus
 
 LEADERS = 6  # a record is measured against the foremost records that a group stands in
+_NONE = np.zeros(0, dtype=np.int64)
 LEAST_TOKENS = 20  # less than this in common makes no story, unless it is all there is
 
 
@@ -39,6 +40,8 @@ def find_stories(corpus: Corpus, groups: Groups, rank: I64, out: Bool, share: fl
         corpus.record_of()[blocks], weights=length[blocks], minlength=corpus.records
     )
     one, other, least = _candidates(corpus, groups, rank, blocks, length, total, share)
+    if not one.size:
+        return leader
     which, label, first = counted(corpus, groups, usable)
     scratch = Scratch(first)
     kernels.lead(
@@ -61,6 +64,8 @@ def _candidates(
     representative = groups.representative[blocks].astype(np.int64)
     # Only groups that stand in several blocks can be shared.
     shared = groups.sizes()[representative] > 1
+    if not shared.any():
+        return _NONE, _NONE, _NONE
     record, representative, blocks = record[shared], representative[shared], blocks[shared]
     # One row for each group and record it stands in, the foremost records of a group first.
     code = representative * corpus.records + rank[record]
@@ -71,8 +76,12 @@ def _candidates(
     pairs = []
     for k in range(LEADERS):
         late = np.flatnonzero(place > k)
+        if not late.size:
+            break
         ahead = late - place[late] + k
         pairs.append((member[ahead] * corpus.records + member[late], weight[late]))
+    if not pairs:
+        return _NONE, _NONE, _NONE
     codes, inverse = np.unique(np.concatenate([c for c, _ in pairs]), return_inverse=True)
     shared_tokens = np.bincount(inverse, weights=np.concatenate([w for _, w in pairs]))
     one, other = codes // max(1, corpus.records), codes % max(1, corpus.records)

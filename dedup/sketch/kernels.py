@@ -100,3 +100,52 @@ def first_equal(values: Any, salt: Any, table: Any, out: Any) -> None:
         if table[slot] < 0:
             table[slot] = i
         out[i] = table[slot]
+
+
+@kernel("(int64, int64)(uint32[,], int32[], int32[,], int64[], int64[], int32[])")
+def meet(values: Any, table: Any, number: Any, members: Any, pointer: Any, bucket: Any) -> Any:
+    """Which signatures share a band hash with another, and in which buckets they stand.
+
+    Args:
+        values: uint32[bands, m]; band hashes.
+        table: int32[2**k >= 2 m] scratch.
+        number: int32[bands, m] scratch.
+        members: int64[m] out; signatures that share a hash, ascending.
+        pointer: int64[m + 1] out; where each member's buckets begin.
+        bucket: int32[bands * m] out; buckets, numbered in order, member after member, by band.
+
+    Returns:
+        How many members there are, and how many buckets.
+    """
+    mask = table.size - 1
+    size = 0
+    for band in range(values.shape[0]):
+        row, first = values[band], number[band]
+        table[:] = -1
+        for i in range(row.size):
+            slot = np.int64((np.uint64(row[i]) * _STEP) >> _S33) & mask
+            while table[slot] >= 0 and row[table[slot]] != row[i]:
+                slot = (slot + 1) & mask
+            if table[slot] < 0:
+                table[slot] = i
+                first[i] = -1
+            else:
+                first[i] = first[table[slot]] = table[slot]
+        for i in range(row.size):
+            if first[i] == i:
+                first[i] = size
+                size += 1
+            elif first[i] >= 0:
+                first[i] = first[first[i]]
+    count, total = 0, 0
+    for i in range(values.shape[1]):
+        pointer[count] = total
+        for band in range(values.shape[0]):
+            if number[band, i] >= 0:
+                bucket[total] = number[band, i]
+                total += 1
+        if total > pointer[count]:
+            members[count] = i
+            count += 1
+    pointer[count] = total
+    return count, size

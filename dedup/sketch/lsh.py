@@ -17,6 +17,7 @@ from dedup.sketch import kernels
 STEPS = 512  # of a sum that stands for an integral
 # Drawn anew in every process, so that no input can be made whose values all fall into one place.
 SALT = np.uint64(secrets.randbits(64) | 1)
+FEW = 1 << 12  # signatures that are sorted into buckets in one pass
 
 
 class Buckets(NamedTuple):
@@ -88,6 +89,8 @@ def buckets(band_hashes: U32, memory: Memory, workers: int = 1) -> Buckets:
         workers: bands in work at a time.
     """
     bands, m = band_hashes.shape
+    if m <= FEW:
+        return _few_buckets(band_hashes)
     count = np.zeros(m, dtype=np.int32)
     for shared in in_order(lambda band: _meeting(band_hashes[band])[1], range(bands), workers):
         count += shared
@@ -107,6 +110,18 @@ def buckets(band_hashes: U32, memory: Memory, workers: int = 1) -> Buckets:
         cursor[at] += 1
         size += int((first == at).sum())
     return Buckets(members, pointer, bucket, size)
+
+
+def _few_buckets(band_hashes: U32) -> Buckets:
+    """The same in one pass, whose scratch grows with bands times signatures."""
+    bands, m = band_hashes.shape
+    members, pointer = np.empty(m, dtype=np.int64), np.empty(m + 1, dtype=np.int64)
+    bucket = np.empty(bands * m, dtype=np.int32)
+    table = np.empty(1 << max(4, int(2 * m).bit_length()), dtype=np.int32)
+    number = np.empty((bands, m), dtype=np.int32)
+    count, size = kernels.meet(band_hashes, table, number, members, pointer, bucket)
+    pointer = pointer[: count + 1]
+    return Buckets(members[:count], pointer, bucket[: pointer[-1]], size)
 
 
 def _meeting(values: U32) -> tuple[I32, Bool]:

@@ -102,6 +102,8 @@ def scan(
         seed: of the tokens' hashes.
     """
     buf, starts = _utf8(texts)
+    if not buf.size:
+        return _nothing()
     if lines:
         wrapping.unwrap(buf, starts, np.empty(wrapping.WIDEST + 2, dtype=np.int64))
     room = int(kernels.count_newlines(buf)) + starts.size - 1
@@ -137,6 +139,18 @@ def unwrapped(text: str) -> str:
     buf, starts = _utf8(Strings.of([text]))
     wrapping.unwrap(buf, starts, np.empty(wrapping.WIDEST + 2, dtype=np.int64))
     return bytes(buf).decode()
+
+
+def _nothing() -> Scan:
+    """What empty texts hold."""
+    small, place = np.zeros(0, dtype=np.uint8), np.zeros(0, dtype=np.int32)
+    blocks = Blocks(
+        record=place, start=place, end=place, key=np.zeros(0, dtype=np.uint64),
+        pointer=np.zeros(1, dtype=np.int64), tokens=np.zeros(0, dtype=np.uint32),
+        shape=np.zeros(0, dtype=np.uint16), lead=small, tail=small, content=small, echo=small,
+        cut=np.zeros(0, dtype=np.int64), cut_start=place,
+    )  # fmt: skip
+    return Scan(blocks, small, 0)
 
 
 def stems(texts: Sequence[str]) -> list[U32]:

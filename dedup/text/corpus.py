@@ -85,6 +85,8 @@ class Corpus(NamedTuple):
 
     def same_ids(self) -> tuple[int, str]:
         """How many records have an id that an earlier record has, and the first such id."""
+        if self.records < 2:
+            return 0, ""
         hashes = np.fromiter(map(hash, self.ids), dtype=np.int64, count=self.records)
         order = np.argsort(hashes, kind="stable")
         again = order[1:][hashes[order[1:]] == hashes[order[:-1]]]
