@@ -10,7 +10,8 @@ import pytest
 from test_limits import peak
 
 import dedup
-from dedup.index.table import Table
+from dedup.index.kernels import WORDS
+from dedup.index.table import Hashes, Table
 from dedup.match import verify
 from dedup.sketch import lsh, minhash
 from dedup.text import arabic
@@ -127,10 +128,12 @@ def test_the_table_of_an_index_is_salted_too():
     n = 1 << 13
     upper = np.uint64((1 << 32) - 1)
     found = [v for v in range(1, 1 << 22) if (v * GOLDEN >> 32) & 1023 == 0][:n]
-    table = Table(1)
+    table = Table(1, 0.7)
     values = np.array(found, dtype=np.uint32).reshape(-1, 1)
     assert (values <= upper).all()
-    table.add(np.arange(values.size, dtype=np.int64), values)
+    mask = np.zeros((values.size, WORDS), dtype=np.uint64)
+    hashes = Hashes(values, mask, np.ones(values.size, dtype=np.int32))
+    table.add(np.arange(values.size, dtype=np.int64), hashes)
     used = np.count_nonzero(table._head >= 0)
     assert used > values.size // 3, "they lie all over the table"
 

@@ -154,6 +154,7 @@ def foremost_leads(corpus: Corpus, groups: Groups, stories: I64, evidence: Evide
     foremost: I64 = leads[
         (other == keeper)
         & ~lead[other]
+        & (corpus.phrases["prose"][leads] == 0)
         & (other >= corpus.seen)
         & (stories[record[leads]] != stories[record[other]])
     ]
