@@ -154,7 +154,7 @@ def foremost_leads(corpus: Corpus, groups: Groups, stories: I64, evidence: Evide
     foremost: I64 = leads[
         (other == keeper)
         & ~lead[other]
-        & (corpus.phrases["prose"][leads] == 0)
+        & (corpus.phrases["prose"][leads] == 0)  # nothing begins with 'and he said'
         & (other >= corpus.seen)
         & (stories[record[leads]] != stories[record[other]])
     ]
