@@ -405,8 +405,12 @@ def test_what_a_cleaner_commits_is_there_for_others_at_once(tmp_path, monkeypatc
     monkeypatch.setattr("dedup.stream.COMMIT", 0.0)
     monkeypatch.setattr(store_module, "LOG", log)
     path = tmp_path / "news.db"
-    with dedup.Cleaner(index=path) as clean:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with dedup.Cleaner(index="news.db") as clean:
+        monkeypatch.chdir("elsewhere")
         for n, text in enumerate(SENTENCES):
             clean({"id": str(n), "text": text})
             assert len(contents(path)["record"]) == n  # all that was handed out before
     assert len(contents(path)["record"]) == len(SENTENCES)
+    assert list(Path().iterdir()) == []

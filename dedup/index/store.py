@@ -153,6 +153,7 @@ class Store:
         self._unwritten_then: list[Segment] = []
         self._version = 0
         self._prompt = prompt and bool(self.path)
+        self._file = os.path.abspath(self.path)  # the working directory may change
         self._settling: threading.Thread | None = None
         if must_exist and not os.path.exists(path):
             raise IndexFileError(f"{self.path}: no such index; 'dedup clean --index' makes one")
@@ -252,7 +253,8 @@ class Store:
             self._db.execute("COMMIT")
             if not self._prompt:
                 return
-            if not soon or os.path.getsize(f"{self.path}-wal") > LOG:
+            log = f"{self._file}-wal"
+            if not soon or not os.path.exists(log) or os.path.getsize(log) > LOG:
                 self._db.execute("PRAGMA wal_checkpoint(PASSIVE)")
             elif self._settling is None or not self._settling.is_alive():
                 self._settling = threading.Thread(target=self._settle, daemon=True)
@@ -260,7 +262,7 @@ class Store:
 
     def _settle(self) -> None:
         """Have what is in the log written to the disk, and from there to its place."""
-        with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(self.path)) as database:
+        with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(self._file)) as database:
             database.execute("PRAGMA wal_checkpoint(PASSIVE)")  # told when it is done in time
 
     def mark(self) -> None:
