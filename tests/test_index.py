@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -303,6 +304,21 @@ def test_two_processes_on_one_index_lose_nothing(tmp_path):
     ]  # fmt: skip
     assert [job.wait(timeout=300) for job in jobs] == [0, 0]
     assert len(contents(tmp_path / "news.db")["record"]) == len(rows)
+
+
+def test_many_may_make_an_index_at_once(tmp_path):
+    """SQLite does not wait for others when it begins to write ahead."""
+    config = dedup.Config()
+
+    def opened(path):
+        start.wait()
+        Store(path, config).close()
+        return True
+
+    for n in range(20):
+        start = threading.Barrier(4)
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(opened, [tmp_path / f"{n}.db"] * 4))
 
 
 def test_small_segments_are_made_one(tmp_path):

@@ -39,6 +39,7 @@ from dedup.text.arabic import FOLD_VERSION
 SCHEMA = 1
 APPLICATION = 0x64656475  # 'dedu': what SQLite's header says the file is for
 WAIT = 0.2  # seconds between two tries to write
+PATIENCE = 30.0  # seconds that opening waits for whoever else opens
 SMALL, MANY = 64, 16  # segments of fewer blocks are made one when there are so many
 LOG = 1 << 25  # bytes of a log that is not waited for
 TOGETHER = 512  # values asked for at once
@@ -159,18 +160,37 @@ class Store:
             raise IndexFileError(f"{self.path}: no such index; 'dedup clean --index' makes one")
         with self._telling():
             self._db = sqlite3.connect(
-                self.path, timeout=30, isolation_level=None, check_same_thread=False
+                self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
             )
-            self._db.execute("PRAGMA journal_mode = WAL")
+            self._keep_log()
             self._db.execute(f"PRAGMA synchronous = {'NORMAL' if self._prompt else 'FULL'}")
             if self._prompt:
                 self._db.execute("PRAGMA wal_autocheckpoint = 0")
             self._prepare(config)
         self.bands = int(self.meta()["bands"].split(" ")[0])
 
+    def _keep_log(self) -> None:
+        """Write ahead: SQLite changes to that by itself only while nobody else looks, and does not
+        wait.
+        """
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if error.args[0] != "database is locked" or time.monotonic() > until:
+                    raise
+            time.sleep(0.01)
+
     def _prepare(self, config: Config | None) -> None:
-        (found,) = self._row("PRAGMA application_id")
-        if not found and not self._row("SELECT count(*) FROM sqlite_master")[0]:
+        self._db.execute("BEGIN")  # somebody else may make it between two looks
+        (found,), (tables,) = (
+            self._row(sql)
+            for sql in ("PRAGMA application_id", "SELECT count(*) FROM sqlite_master")
+        )
+        self._db.execute("COMMIT")
+        if not found and not tables:
             if config is None:
                 raise IndexFileError(f"{self.path}: an empty file, not an index")
             Store.begin(self)
