@@ -17,7 +17,6 @@ from dedup.engines.memory import Memory
 from dedup.formats import kernels as formats_kernels
 from dedup.formats.row import Object, Rows, find_texts
 from dedup.index import kernels as index_kernels
-from dedup.index.segments import tokens_of
 from dedup.index.table import Hashes, Table, masks
 from dedup.match import kernels as match_kernels
 from dedup.match.passages import Scratch
@@ -28,7 +27,7 @@ from dedup.sketch import lsh, minhash
 from dedup.text import kernels as text_kernels
 from dedup.text import utf8, wrapping
 from dedup.text.arabic import tokens
-from dedup.text.blocks import Blocks, _salt, scan, stems, stems_of
+from dedup.text.blocks import Blocks, _salt, scan, stems, stems_of, tokens_of
 
 pytestmark = [
     pytest.mark.kernels,

@@ -552,7 +552,7 @@ TWINS = {
     match_kernels.lead: lead,
     match_kernels.gap_pairs: gap_pairs,
     match_kernels.shared_runs: shared_runs,
-    index_kernels.gather: gather,
+    text_kernels.gather: gather,
     index_kernels.masks: masks,
     index_kernels.most_alike: most_alike,
     index_kernels.insert: probe,

@@ -226,7 +226,7 @@ def _keep(path: Path, data: bytes) -> None:
 
 
 def _modules(function: FunctionType) -> set[str]:
-    """The modules whose functions may be part of a function's code, its own and this one first."""
+    """The modules whose functions may be part of a function's code, and this one."""
     found = {__name__}
     left = [function.__module__]
     while left:
@@ -330,7 +330,10 @@ def _compile(kernel: Kernel) -> bytes:
     elif kernel.results:
         gives = numba.from_dtype(np.dtype(kernel.results[0]))
         lines.append("    return found")
-    known: dict[str, Any] = {"kernel": _dispatcher(kernel), "numba": numba}
+    known: dict[str, Any] = {
+        "kernel": _dispatchers(kernel.__module__)[kernel.__name__],
+        "numba": numba,
+    }
     exec("\n".join([f"def entry({', '.join(takes)}):", *lines]), known)
     entry = numba.cfunc(gives(*kinds), error_model="numpy")(known["entry"])
     module = llvm.parse_assembly(entry.inspect_llvm())
@@ -364,7 +367,3 @@ def _functions(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
         own = isinstance(value, Kernel) or getattr(value, "__module__", "") == module.__name__
         if isinstance(found, FunctionType) and own:
             yield name, found
-
-
-def _dispatcher(kernel: Kernel) -> Any:
-    return _dispatchers(kernel.__module__)[kernel.__name__]

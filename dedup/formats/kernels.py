@@ -127,24 +127,8 @@ def lengths(buf: Any, value_start: Any, value_end: Any, out: Any) -> None:
         out: int64[n] out.
     """
     for r in range(value_start.size):
-        i, count, stop = value_start[r] + 1, 0, value_end[r] - 1
-        while i < stop:
-            if i + STRIDE <= stop:
-                escaped, seen = _stride(buf, i)
-                if not escaped:
-                    i += STRIDE
-                    count += seen
-                    continue
-                while buf[_at(i)] != BACKSLASH:
-                    count += (buf[_at(i)] & 0xC0) != 0x80
-                    i += 1
-            if buf[_at(i)] == BACKSLASH:
-                i += _escape(buf, i)
-                count += 1
-            else:
-                count += (buf[_at(i)] & 0xC0) != 0x80
-                i += 1
-        out[r] = count
+        stop = value_end[r] - 1
+        out[r] = _forward(buf, value_start[r] + 1, stop, 0, stop - value_start[r])[1]
 
 
 @kernel("void(uint8[], int64[], int64[], int64[], int64[])")
@@ -161,22 +145,7 @@ def byte_places(buf: Any, value_start: Any, first: Any, chars: Any, places: Any)
     for r in range(value_start.size):
         i, count = value_start[r] + 1, 0
         for c in range(first[r], first[r + 1]):
-            while count < chars[c]:
-                if chars[c] - count >= STRIDE and i + STRIDE <= buf.size:
-                    escaped, seen = _stride(buf, i)
-                    if not escaped:
-                        i += STRIDE
-                        count += seen
-                        continue
-                    while buf[_at(i)] != BACKSLASH:
-                        count += (buf[_at(i)] & 0xC0) != 0x80
-                        i += 1
-                if buf[_at(i)] == BACKSLASH:
-                    i += _escape(buf, i)
-                    count += 1
-                else:
-                    count += (buf[_at(i)] & 0xC0) != 0x80
-                    i += 1
+            i, count = _forward(buf, i, buf.size, count, chars[c])
             while (buf[_at(i)] & 0xC0) == 0x80:
                 i += 1
             places[c] = i
@@ -228,6 +197,27 @@ def _copy(buf: Any, start: Any, stop: Any, out: Any, total: Any) -> Any:
     for k in range(stop - start):
         out[_at(total + k)] = buf[_at(start + k)]
     return total + stop - start
+
+
+def _forward(buf: Any, i: Any, stop: Any, count: Any, most: Any) -> Any:
+    """Go on in a JSON string to `stop`, or until `most` characters have begun: where, how many."""
+    while i < stop and count < most:
+        if most - count >= STRIDE and i + STRIDE <= stop:
+            escaped, seen = _stride(buf, i)
+            if not escaped:
+                i += STRIDE
+                count += seen
+                continue
+            while buf[_at(i)] != BACKSLASH:
+                count += (buf[_at(i)] & 0xC0) != 0x80
+                i += 1
+        if buf[_at(i)] == BACKSLASH:
+            i += _escape(buf, i)
+            count += 1
+        else:
+            count += (buf[_at(i)] & 0xC0) != 0x80
+            i += 1
+    return i, count
 
 
 def _stride(buf: Any, i: Any) -> Any:

@@ -12,6 +12,7 @@ import orjson
 
 from dedup.formats import kernels
 from dedup.records import I64, U8
+from dedup.text.blocks import pointer_of
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -70,8 +71,8 @@ class Rows(NamedTuple):
         lines: Sequence[tuple[int, ...]] = (),
     ) -> Rows:
         """Rows of objects by themselves."""
-        end = np.cumsum([len(one.data) for one in objects], dtype=np.int64)
-        start = np.concatenate((np.zeros(1, dtype=np.int64), end[:-1]))
+        bounds = pointer_of(np.array([len(one.data) for one in objects], dtype=np.int64))
+        start, end = bounds[:-1], bounds[1:]
         text_start = start + np.array([one.text_start for one in objects], dtype=np.int64)
         text_end = start + np.array([one.text_end for one in objects], dtype=np.int64)
         data = b"".join(one.data for one in objects)

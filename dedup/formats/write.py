@@ -22,6 +22,7 @@ from dedup.judge.kept import explained
 from dedup.judge.verdicts import KEPT, RULES, Part, Reason, Verdicts
 from dedup.records import I64, U8, Counts, Removal
 from dedup.text.arabic import part_span
+from dedup.text.blocks import pointer_of
 from dedup.text.corpus import Corpus
 
 Put: TypeAlias = Callable[[str, bytes], None]
@@ -128,7 +129,7 @@ def _write(
     done = Written()
     for base, batch, gone in removed(judged, start, stop, rows):
         many = np.array([len(removals) for removals in gone], dtype=np.int64)
-        first = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(many)))
+        first = pointer_of(many)
         cut_start, cut_end = _byte_spans(batch, first, gone)
         put("removed", _removal_rows(judged, base, batch, gone, cut_start, cut_end))
         whole = np.array([sum(g.removal.whole for g in removals) for removals in gone])

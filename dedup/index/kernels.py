@@ -32,23 +32,6 @@ def _bits(word: Any) -> Any:
     return np.int64((word * _BYTES) >> _S56)
 
 
-@kernel("void(uint32[], int64[], int64[], uint32[])")
-def gather(tokens: Any, pointer: Any, which: Any, out: Any) -> None:
-    """The tokens of some blocks, one after the other.
-
-    Args:
-        tokens: uint32; token hashes, block after block.
-        pointer: int64[n + 1]; where each block's tokens begin.
-        which: int64[m]; blocks.
-        out: uint32 out, room for all of them.
-    """
-    at = 0
-    for block in which:
-        for t in range(pointer[block], pointer[block + 1]):
-            out[at] = tokens[t]
-            at += 1
-
-
 @kernel("void(uint32[], int64[], int64[], int64, uint64[,], int32[])")
 def masks(tokens: Any, pointer: Any, which: Any, width: Any, mask: Any, shingles: Any) -> None:
     """For each shingle of a block a bit, of `WORDS` words; what it does not have, its set lacks.

@@ -16,12 +16,12 @@ from dedup.index.segments import (
     TAIL,
     TITLE,
     Segment,
-    tokens_of,
 )
 from dedup.index.store import Store
 from dedup.judge.evidence import Evidence
 from dedup.match.groups import Groups
 from dedup.records import I64, Bool
+from dedup.text.blocks import tokens_of
 
 
 def remember(

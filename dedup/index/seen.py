@@ -13,7 +13,7 @@ import numpy as np
 
 from dedup.config import Config
 from dedup.engines.memory import Memory
-from dedup.index.segments import ACTIVE, EMPTY, HEAD, RESIDUE, TAIL, tokens_of
+from dedup.index.segments import ACTIVE, EMPTY, HEAD, RESIDUE, TAIL
 from dedup.index.store import Earlier, Store
 from dedup.index.table import Hashes, Table, hashes, hashes_of
 from dedup.judge.evidence import Prior
@@ -21,7 +21,7 @@ from dedup.match import kernels
 from dedup.match.verify import shingle_sets
 from dedup.records import I64, U8, U32
 from dedup.sketch.lsh import first_equal
-from dedup.text.blocks import Blocks
+from dedup.text.blocks import Blocks, tokens_of
 from dedup.text.corpus import JUDGED, Corpus
 
 MANY = 1 << 16  # blocks that room is made for at once

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dedup.index import kernels
 from dedup.records import I32, I64, U8, U16, U32, U64
+from dedup.text.blocks import pointer_of, tokens_of
 
 FULL = 512  # blocks of a segment in the file; to look at one of them all are inflated
 HELD = 1 << 17  # blocks held in memory, some 40 MB
@@ -87,7 +87,7 @@ def unpacked(first: int, data: Sequence[bytes], bands: int) -> Segment:
     }
     length = columns.pop("length")
     columns["bands"] = columns["bands"].reshape(-1, 1 + bands)
-    return Segment(first=first, pointer=_pointer(length), **columns)
+    return Segment(first=first, pointer=pointer_of(length), **columns)
 
 
 def merged(parts: Sequence[Segment]) -> Segment:
@@ -127,20 +127,6 @@ def picked(segment: Segment, which: I64) -> Segment:
     pointer, tokens = tokens_of(segment.tokens, segment.pointer, which)
     columns: dict[str, Any] = {name: getattr(segment, name)[which] for name in ROWS}
     return Segment(first=0, pointer=pointer, tokens=tokens, bands=segment.bands[:0], **columns)
-
-
-def tokens_of(tokens: U32, pointer: I64, which: I64) -> tuple[I64, U32]:
-    """Where the tokens of some blocks begin when they stand one after the other, and they."""
-    begins = _pointer(pointer[which + 1] - pointer[which])
-    out = np.empty(int(begins[-1]), dtype=np.uint32)
-    kernels.gather(tokens, pointer, which, out)
-    return begins, out
-
-
-def _pointer(length: Any) -> I64:
-    out = np.zeros(length.size + 1, dtype=np.int64)
-    np.cumsum(length, out=out[1:])
-    return out
 
 
 class Held:

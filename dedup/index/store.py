@@ -174,14 +174,20 @@ class Store:
         wait.
         """
         until = time.monotonic() + PATIENCE
-        while True:
-            try:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError as error:
-                if error.args[0] != "database is locked" or time.monotonic() > until:
-                    raise
+        while not self._done("PRAGMA journal_mode = WAL", time.monotonic() > until):
             time.sleep(0.01)
+
+    def _done(self, sql: str, last: bool = False) -> bool:
+        """Do something, unless somebody else keeps the file locked; then it is an error if this was
+        the last try.
+        """
+        try:
+            self._db.execute(sql)
+        except sqlite3.OperationalError as error:
+            if last or error.args[0] != "database is locked":
+                raise
+            return False
+        return True
 
     def _prepare(self, config: Config | None) -> None:
         self._db.execute("BEGIN")  # somebody else may make it between two looks
@@ -246,13 +252,7 @@ class Store:
         self._db.execute("PRAGMA busy_timeout = 0")
         told = False
         with self._telling():
-            while True:
-                try:
-                    self._db.execute("BEGIN IMMEDIATE")
-                    break
-                except sqlite3.OperationalError as error:
-                    if error.args[0] != "database is locked":
-                        raise
+            while not self._done("BEGIN IMMEDIATE"):
                 if waiting is not None and not told:
                     waiting()
                     told = True

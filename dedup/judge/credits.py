@@ -10,6 +10,7 @@ from dedup.judge.evidence import Evidence
 from dedup.judge.verdicts import CREDIT, FOOTER, KEPT, STANDING, Verdicts
 from dedup.records import Bool
 from dedup.text import kernels, lexicon
+from dedup.text.blocks import tokens_of
 from dedup.text.corpus import Corpus
 
 AT_EDGE = 0.9  # share of a standing line's places that must be at the same edge
@@ -87,9 +88,8 @@ def _counters(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
     edge = np.flatnonzero(free & (evidence.at_head | evidence.at_tail))
     if not edge.size:
         return
-    size = evidence.length[edge].astype(np.int64)
-    begins = np.cumsum(size) - size
-    tokens = blocks.tokens[np.repeat(blocks.pointer[edge] - begins, size) + np.arange(size.sum())]
+    pointer, tokens = tokens_of(blocks.tokens, blocks.pointer, edge)
+    begins, size = pointer[:-1], np.diff(pointer)
     known = lexicon.numbers(corpus.seed)
     number = known[np.minimum(np.searchsorted(known, tokens), known.size - 1)] == tokens
     told = np.add.reduceat(number.astype(np.int64), begins)

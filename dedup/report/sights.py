@@ -15,8 +15,9 @@ from dedup.records import F64, I64, U32, U64
 from dedup.report.diff import Run, word_diff
 from dedup.report.plain import in_words
 from dedup.sketch.lsh import first_equal
+from dedup.text import lexicon
 from dedup.text.arabic import part_span
-from dedup.text.blocks import token_hashes
+from dedup.text.blocks import tokens_of
 from dedup.text.corpus import Corpus, Place
 
 LINES, LINES_OF_SOURCE = 2000, 400
@@ -27,7 +28,6 @@ BINS = 50  # of similarity, from 0 to 1
 LONG, LONGER, LONGEST = 500, 1200, 3000  # characters shown of a line, of a paragraph, of a text
 OPENING = 120  # and of a story that is not opened yet
 OPENING_WORDS = 4  # a line of fewer words opens no story: a place, a credit line
-NUMBERS = 10_000  # the numbers that are known by their hash, from 0
 MOST_ALIKE = 20_000  # near-duplicates among which numbers are looked for
 CUT = " …"
 MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -261,7 +261,7 @@ def _numbers_differ(judged: Judged, blocks: I64) -> list[int]:
     verdicts = judged.verdicts
     order = np.argsort(-verdicts.similarity[blocks], kind="stable")[:MOST_ALIKE]
     blocks = blocks[order]
-    (known,) = token_hashes([" ".join(map(str, range(NUMBERS)))])
+    known = lexicon.numbers(judged.corpus.seed)
     here = _numbers(judged.corpus, blocks, known)
     there = _numbers(judged.corpus, verdicts.match[blocks].astype(np.int64), known)
     chosen: list[int] = blocks[(here != there) & (here > 0) & (there > 0)][: 2 * PAIRS].tolist()
@@ -270,14 +270,10 @@ def _numbers_differ(judged: Judged, blocks: I64) -> list[int]:
 
 def _numbers(corpus: Corpus, blocks: I64, known: U32) -> U64:
     """uint64[blocks]; the same for blocks that hold the same numbers, 0 for those without."""
-    begin, end = corpus.blocks.pointer[blocks], corpus.blocks.pointer[blocks + 1]
-    size = (end - begin).astype(np.int64)
-    first = np.cumsum(size) - size
-    at = np.repeat(begin.astype(np.int64) - first, size) + np.arange(size.sum())
-    tokens = corpus.blocks.tokens[at]
+    pointer, tokens = tokens_of(corpus.blocks.tokens, corpus.blocks.pointer, blocks)
     found = np.isin(tokens, known)
     total = np.zeros(blocks.size, dtype=np.uint64)
-    which = np.repeat(np.arange(blocks.size), size)[found]
+    which = np.repeat(np.arange(blocks.size), np.diff(pointer))[found]
     np.add.at(total, which, tokens[found].astype(np.uint64) * MIX + np.uint64(1))
     return total
 

@@ -105,7 +105,7 @@ def scan(
     if not buf.size:
         return _nothing()
     if lines:
-        wrapping.unwrap(buf, starts, np.empty(wrapping.WIDEST + 2, dtype=np.int64))
+        _unwrap(buf, starts)
     room = int(kernels.count_newlines(buf)) + starts.size - 1
     record, start, end = (np.empty(room, dtype=np.int32) for _ in range(3))
     byte_start, byte_end = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
@@ -137,8 +137,12 @@ def scan(
 def unwrapped(text: str) -> str:
     """A text with a space for every break that wrapping made: of the same length."""
     buf, starts = _utf8(Strings.of([text]))
-    wrapping.unwrap(buf, starts, np.empty(wrapping.WIDEST + 2, dtype=np.int64))
+    _unwrap(buf, starts)
     return bytes(buf).decode()
+
+
+def _unwrap(buf: U8, starts: I64) -> None:
+    wrapping.unwrap(buf, starts, np.empty(wrapping.WIDEST + 2, dtype=np.int64))
 
 
 def _nothing() -> Scan:
@@ -171,6 +175,21 @@ def token_hashes(texts: Sequence[str], seed: int = Config.seed) -> list[U32]:
     buf, starts = _utf8(Strings.of(texts))
     found = _fold(buf, starts[:-1], starts[1:], stemmed=False, seed=seed)
     return _parts(found.tokens, found.pointer)
+
+
+def tokens_of(tokens: U32, pointer: I64, which: I64) -> tuple[I64, U32]:
+    """Where the tokens of some blocks begin when they stand one after the other, and they."""
+    begins = pointer_of(pointer[which + 1] - pointer[which])
+    out = np.empty(int(begins[-1]), dtype=np.uint32)
+    kernels.gather(tokens, pointer, which, out)
+    return begins, out
+
+
+def pointer_of(length: I64 | I32 | U32) -> I64:
+    """int64[n + 1]; where each of n runs begins, given their lengths, and the end of the last."""
+    out = np.zeros(length.size + 1, dtype=np.int64)
+    np.cumsum(length, out=out[1:])
+    return out
 
 
 def _parts(values: U32, pointer: I64) -> list[U32]:
@@ -274,7 +293,7 @@ def _replace(folding: _Folding, which: I64, other: _Folding) -> _Folding:
     """The folding with the tokens and keys of some blocks taken from another one."""
     length = np.diff(folding.pointer)
     length[which] = np.diff(other.pointer)
-    pointer = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(length)))
+    pointer = pointer_of(length)
     keep = np.ones(length.size, dtype=np.bool_)
     keep[which] = False
     old, new = np.repeat(keep, np.diff(folding.pointer)), np.repeat(keep, length)

@@ -495,6 +495,23 @@ def keys(tokens: Any, pointer: Any, out: Any) -> None:
         out[k] = whole
 
 
+@kernel("void(uint32[], int64[], int64[], uint32[])")
+def gather(tokens: Any, pointer: Any, which: Any, out: Any) -> None:
+    """The tokens of some blocks, one after the other.
+
+    Args:
+        tokens: uint32; token hashes, block after block.
+        pointer: int64[n + 1]; where each block's tokens begin.
+        which: int64[m]; blocks.
+        out: uint32 out, room for all of them.
+    """
+    at = 0
+    for block in which:
+        for t in range(pointer[block], pointer[block + 1]):
+            out[at] = tokens[t]
+            at += 1
+
+
 @kernel("void(int32[], int64[], uint16[], bool[])")
 def near_headings(record: Any, pointer: Any, shape: Any, near: Any) -> None:
     """Mark headings, and the two blocks of prose after each: what `echoes` looks at.
