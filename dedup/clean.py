@@ -20,8 +20,9 @@ from dedup.formats.annotations import (
     prodigy_rows,
     write_attributes,
 )
+from dedup.formats.cuts import Judged
 from dedup.formats.row import Rows
-from dedup.formats.write import Judged, write
+from dedup.formats.write import write
 from dedup.judge.evidence import Evidence, Prior, gather
 from dedup.judge.glued import glued
 from dedup.judge.judge import doubtful, foremost_leads, judge_repeats, judge_residue, shared_parts

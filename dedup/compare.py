@@ -14,7 +14,6 @@ from dedup.config import Config
 from dedup.engines.memory import Memory
 from dedup.errors import RecordError
 from dedup.formats import Inputs, open_inputs
-from dedup.formats.cleaned import place_row
 from dedup.judge.evidence import gather
 from dedup.judge.judge import REPEAT_TOKENS, judge_residue
 from dedup.match.across import find
@@ -170,12 +169,13 @@ def _overlap(corpus: Corpus, border: int, config: Config, memory: Memory) -> Ove
                 "matches": [],
             }
             out.rows.append(row)
+        here, other = places[k], matches[k]
         row["matches"].append(
             {
-                "start": places[k].start,
-                "end": places[k].end,
+                "start": here.start,
+                "end": here.end,
                 "similarity": alike,
-                "match": place_row(matches[k]),
+                "match": {"id": other.id, "start": other.start, "end": other.end},
             }
         )
     for row in out.rows:

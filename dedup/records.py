@@ -123,24 +123,6 @@ class Rejected:
     raw: bytes = field(default=b"", repr=False)
 
 
-class Removal(NamedTuple):
-    """A span of a record's text that goes.
-
-    Attributes:
-        start: its first character in the record's original text.
-        end: the character after its last.
-        kind: one of `KINDS`.
-        block: the block that it holds or is a part of, -1 for white space.
-        whole: whether it holds a whole block.
-    """
-
-    start: int
-    end: int
-    kind: str
-    block: int = -1
-    whole: bool = False
-
-
 @dataclass(slots=True)
 class Counts:
     """What a run read, removed and wrote.

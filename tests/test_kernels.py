@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dedup.engines.memory import Memory
+from dedup.formats import encode
 from dedup.formats import kernels as formats_kernels
 from dedup.formats.row import Object, Rows, find_texts
 from dedup.index import kernels as index_kernels
@@ -202,7 +203,8 @@ def test_places_and_cuts(given_texts, ascii_only, data):
         for string, of in zip(strings, cuts, strict=True)
     ]
     first, added = 2 * np.arange(rows.size + 1), [b"%d" % n for n in which]
-    spliced = rows.spliced(which, first, places[0::2].copy(), places[1::2].copy(), added)
+    structs = encode.values(which)
+    spliced = rows.spliced(which, first, places[0::2].copy(), places[1::2].copy(), structs)
     mine = [places[4 * n : 4 * n + 4] - rows.start[n] for n in which]
     assert spliced.split(b"\n")[:-1] == [
         twins.splice(row.raw, [(at[0], at[1]), (at[2], at[3])], added[n])[:-1]
@@ -210,6 +212,73 @@ def test_places_and_cuts(given_texts, ascii_only, data):
     ]
     for line, text, at in zip(spliced.splitlines(), found, cuts, strict=True):
         assert json.loads(line)["text"] == text[: at[0]] + text[at[1] : at[2]] + text[at[3] :]
+
+
+@quick
+@given(st.lists(
+    st.tuples(st.none() | texts, st.floats(0, 1), st.integers(-(2**62), 2**62), st.booleans()),
+    min_size=1,
+))  # fmt: skip
+def test_objects_from_columns(given_rows):
+    strings, shares, numbers, whether = map(list, zip(*given_rows, strict=True))
+    which = np.array(whether)
+    order = np.arange(len(which))[::-1]
+    pieces = [
+        b'{"a":', encode.values(strings), b',"b":', encode.values(np.array(shares)),
+        encode.constant(b',"c":').only(which), encode.values(np.array(numbers)).only(which),
+        b',"d":', encode.values([[s, {"n": n}] for s, n in zip(strings, numbers, strict=True)]),
+        b"}",
+    ]  # fmt: skip
+    rows = encode.joined(pieces, len(which)).take(order)
+    assert [json.loads(rows.data[a:b]) for a, b in zip(rows.start, rows.end, strict=True)] == [
+        {"a": a, "b": b} | ({"c": c} if told else {}) | {"d": [a, {"n": c}]}
+        for a, b, c, told in given_rows[::-1]
+    ]
+
+
+@st.composite
+def texts_with_cuts(draw):
+    """Blocks of a text and its length, what they are removed as, and more spans of it."""
+    sizes = draw(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 4)), max_size=6))
+    ends = np.cumsum([a + b for a, b in sizes]).tolist()
+    blocks = [(end - size, end) for end, (_, size) in zip(ends, sizes, strict=True)]
+    kinds = draw(st.lists(st.integers(0, 2), min_size=len(blocks), max_size=len(blocks)))
+    length = (ends[-1] if ends else 0) + draw(st.integers(0, 2))
+    extra = [
+        (b, start, end, what)
+        for b, (start, end) in enumerate(blocks)
+        for what in draw(st.lists(st.sampled_from([1, 2, 9]), max_size=2))
+    ]
+    return length, blocks, kinds, extra
+
+
+@quick
+@given(st.lists(texts_with_cuts(), min_size=1, max_size=4))
+def test_cuts(several):
+    expected, first, extra = [], [0], []
+    for length, blocks, kinds, more in several:
+        expected.append([
+            (*span, b + first[-1] if b >= 0 else -1, k + len(extra) if k >= 0 else -1)
+            for *span, b, k in twins.cuts(length, blocks, kinds, more, 9)
+        ])  # fmt: skip
+        extra += [(b + first[-1], *rest) for b, *rest in more]
+        first.append(first[-1] + len(blocks))
+    start, end = np.array(
+        [place for _, blocks, *_ in several for place in blocks], dtype=np.int32
+    ).reshape(-1, 2).T  # fmt: skip
+    kind = np.array([k for _, _, kinds, _ in several for k in kinds], dtype=np.uint8)
+    length = np.array([length for length, *_ in several], dtype=np.int64)
+    of, begin, stop, what = np.array(extra, dtype=np.int64).reshape(-1, 4).T
+    room = kind.size + of.size + 2 * length.size
+    numbers = [np.empty(room, dtype=np.int64) for _ in range(4)]
+    kinds_out, first_out = np.empty(room, np.uint8), np.empty(length.size + 1, dtype=np.int64)
+    n = formats_kernels.cuts(
+        np.array(first), length, start.copy(), end.copy(), kind, of.copy(), begin.copy(),
+        stop.copy(), what.astype(np.uint8), 9, first_out, *numbers[:2], kinds_out, *numbers[2:],
+    )  # fmt: skip
+    columns = (*numbers[:2], kinds_out, *numbers[2:])
+    found = list(zip(*(column[:n].tolist() for column in columns), strict=True))
+    assert [found[a:b] for a, b in pairwise(first_out.tolist())] == expected
 
 
 WORDS = st.lists(

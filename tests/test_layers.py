@@ -40,8 +40,8 @@ INSIDE = {
     "dedup.match": "kernels verify groups order across passages stories sentences",
     "dedup.judge": "evidence verdicts overrides kept credits related glued judge",
     "dedup.formats": (
-        "kernels lines row sections jsonl text columns outputs packed encodings spool archives "
-        "values tables written pages inputs cleaned write annotations"
+        "kernels encode lines row sections jsonl text columns outputs packed encodings spool "
+        "archives values tables written pages inputs cuts cleaned write annotations"
     ),
     "dedup.index": "kernels segments store shared table seen remember index care",
     "dedup.report": "summary plain diff explain overlap sights page",

@@ -12,8 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import dedup
-from dedup.formats.cleaned import spans
+from dedup.engines.memory import Memory
+from dedup.formats import encode
+from dedup.formats.cuts import Judged, cuts_of
 from dedup.formats.row import Object, Rows
+from dedup.judge.evidence import Evidence
+from dedup.judge.verdicts import FOOTER, Verdicts
+from dedup.records import Batch, Strings
+from dedup.text import lexicon
+from dedup.text.corpus import build
 
 LINK = "سوق جديد للخضار قرب ميناء المرسى القديم"
 PIECES = (
@@ -129,18 +136,28 @@ def test_cleaning_again_finds_no_more_repeats(data):
     ],
 )
 def test_spans(text, kinds, expected):
-    blocks = [(text.index(w), text.index(w) + 2) for w in ("ab", "cd", "ef") if w in text]
-    odd = [int("\u00a0" in text or "\ufeff" in text)] * len(kinds)
     record = {"id": "é", "text": text, "n": [1, {"text": "ab"}]}
+    nothing = Strings.of([""])
+    batch = Batch(Strings.of([text]), nothing, nothing, ["é"], ["in"], [""])
+    with Memory() as memory:
+        corpus = build([batch], lexicon.load(), memory, 1, dated=False, sentences=False)
+        verdicts = Verdicts.none(corpus, memory)
+    verdicts.rule[[bool(kind) for kind in kinds]] = FOOTER
+    one = np.ones(1, dtype=np.int64)
+    judged = Judged(
+        corpus, one - 1, ["é"], one, Evidence(*[None] * len(Evidence._fields)), verdicts
+    )
     for ascii_only in (False, True):
         fields = {k: json.dumps(v, ensure_ascii=ascii_only).encode() for k, v in record.items()}
-        rows = Rows.of("in", [Object.of(fields, "text")], np.ones(1, np.int64))
-        removals = spans(rows.row(0), len(text), blocks, kinds, odd, {}, 0)
-        assert all(r.start < r.end for r in removals)
-        one, first = np.zeros(1, np.int64), np.array([0, len(removals)])
-        chars = np.array([place for r in removals for place in r[:2]], dtype=np.int64)
-        places = rows.byte_places(one, 2 * first, chars)
-        cleaned = rows.spliced(one, first, places[0::2].copy(), places[1::2].copy(), [b"{}"])
+        rows = Rows.of("in", [Object.of(fields, "text")], one)
+        ((_, _, cuts),) = cuts_of(judged, 0, 1, lambda *_, rows=rows: iter([rows]))
+        assert (cuts.start < cuts.end).all()
+        assert cuts.whole.sum() == len([kind for kind in kinds if kind])
+        chars = np.column_stack((cuts.start, cuts.end)).ravel()
+        places = rows.byte_places(one - 1, 2 * cuts.first, chars)
+        structs = encode.values([{}])
+        cut_start, cut_end = places[0::2].copy(), places[1::2].copy()
+        cleaned = rows.spliced(one - 1, cuts.first, cut_start, cut_end, structs)
         assert json.loads(cleaned) == {**record, "text": expected, "dedup": {}}
 
 

@@ -127,6 +127,33 @@ def splice(line: bytes, cuts: Sequence[tuple[int, int]], added: bytes) -> bytes:
     return bytes(kept[:-1]) + b',"dedup":' + added + b"}\n"
 
 
+def cuts(
+    length: int,
+    blocks: Sequence[tuple[int, int]],
+    kinds: Sequence[int],
+    extra: Sequence[tuple[int, int, int, int]],
+    blank: int,
+) -> list[tuple[int, int, int, int, int]]:
+    """(start, end, kind, block, which of `extra`) of each span of a text that goes."""
+    found = []
+    kept = [b for b, kind in enumerate(kinds) if not kind]
+    touched = len(kept) < len(blocks)
+    if touched and blocks[0][0] > 0 and kept[:1] != [0]:
+        found.append((0, blocks[0][0], blank, -1, -1))
+    for b, kind in enumerate(kinds):
+        end = blocks[b + 1][0] if b + 1 < len(blocks) else length
+        if kind:
+            found.append((blocks[b][0], end, kind, b, -1))
+            continue
+        trailing = touched and b == kept[-1]
+        for number, (of, start, stop, what) in enumerate(extra):
+            if of == b and not (trailing and what == blank):
+                found.append((start, stop, what, -1 if what == blank else b, number))
+        if trailing and end > blocks[b][1]:
+            found.append((blocks[b][1], end, blank, -1, -1))
+    return found
+
+
 def cut_blocks(texts: Sequence[str]) -> list[tuple[int, int, int, bool]]:
     """(text, start, end) of each block, and whether an odd line stands before the next one."""
     found = []
@@ -526,6 +553,9 @@ TWINS = {
     formats_kernels.lengths: len,
     formats_kernels.byte_places: byte_place,
     formats_kernels.splice: splice,
+    formats_kernels.elements: json.loads,
+    formats_kernels.join: bytes.join,
+    formats_kernels.cuts: cuts,
     text_kernels.mix64: mix64,
     text_kernels.count_newlines: count_newlines,
     text_kernels.cut_blocks: cut_blocks,

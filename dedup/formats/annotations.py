@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -11,9 +12,10 @@ import numpy as np
 import orjson
 
 from dedup.errors import InputError
+from dedup.formats.cuts import Judged, cuts_of
 from dedup.formats.inputs import Input, Inputs
 from dedup.formats.outputs import Outputs
-from dedup.formats.write import Gone, Judged, Put, removed
+from dedup.formats.write import Put
 from dedup.records import KINDS
 
 DOCUMENTS = "documents"  # the folder whose name Dolma exchanges for that of the attributes
@@ -81,28 +83,32 @@ def write_attributes(judged: Judged, inputs: Inputs, names: dict[str, str], put:
     """
     corpus, seen = judged.corpus, len(judged.corpus.runs)
     name, line = "", 0
-    for base, rows, gone in removed(judged, seen, corpus.records, inputs.rows):
+    for base, rows, cuts in cuts_of(judged, seen, corpus.records, inputs.rows):
         if names[rows.file] != name:
             name, line = names[rows.file], 0
         lengths = rows.lengths(np.arange(rows.size)).tolist()
+        blocks = np.diff(corpus.first[base : base + rows.size + 1])
+        kept = (blocks - cuts.whole_blocks()).tolist()
+        similarity = cuts.reasons(judged).similarity
+        score = np.where(np.isnan(similarity), 1.0, similarity).tolist()
+        spans = list(zip(cuts.kinds(), cuts.start.tolist(), cuts.end.tolist(), score, strict=True))
+        first = cuts.first.tolist()
         lines: list[bytes] = []
-        for number, (row, removals, length) in enumerate(
-            zip(rows.each(), gone, lengths, strict=True), base
-        ):
+        for at, row in enumerate(rows.each()):
             lines += [_row(_NO_ID, {})] * (row.line - line - 1)  # lines that are no records
             line = row.line
-            blocks = int(corpus.first[number + 1] - corpus.first[number])
-            kept = blocks - sum(one.removal.whole for one in removals)
-            size = int(judged.sizes[judged.stories[number]])
-            lines.append(_row(_ID.decode(row.raw).id, _told(removals, length, kept, size)))
+            size = int(judged.sizes[judged.stories[base + at]])
+            told = _told(spans[first[at] : first[at + 1]], lengths[at], kept[at], size)
+            lines.append(_row(_ID.decode(row.raw).id, told))
         put(name, b"".join(lines))
 
 
-def _told(gone: Iterable[Gone], length: int, kept: int, size: int) -> dict[str, Any]:
+def _told(
+    spans: Iterable[tuple[str, int, int, float]], length: int, kept: int, size: int
+) -> dict[str, Any]:
     found: dict[str, Any] = {f"dedup__{kind}": [] for kind in KINDS}
-    for removal, reason in gone:
-        score = 1.0 if reason.similarity is None else reason.similarity
-        found[f"dedup__{removal.kind}"].append([removal.start, removal.end, score])
+    for kind, *span in spans:
+        found[f"dedup__{kind}"].append(span)
     found["dedup__kept"] = [[0, length, float(kept)]]
     found["dedup__story_size"] = [[0, length, float(size)]]
     return found
@@ -115,15 +121,19 @@ def _row(id_: msgspec.Raw, told: dict[str, Any]) -> bytes:
 def prodigy_rows(judged: Judged, inputs: Inputs) -> Iterator[bytes]:
     """A task of Prodigy for each record: its text, and as spans what would go of it."""
     corpus, seen = judged.corpus, len(judged.corpus.runs)
-    for base, rows, gone in removed(judged, seen, corpus.records, inputs.rows):
-        for number, (row, removals) in enumerate(zip(rows.each(), gone, strict=True), base):
+    for base, rows, cuts in cuts_of(judged, seen, corpus.records, inputs.rows):
+        spans = [
+            {"start": start, "end": end, "label": kind}
+            for start, end, kind in zip(
+                cuts.start.tolist(), cuts.end.tolist(), cuts.kinds(), strict=True
+            )
+        ]
+        of_row = pairwise(cuts.first.tolist())
+        for number, (row, (a, b)) in enumerate(zip(rows.each(), of_row, strict=True), base):
             yield orjson.dumps(
                 {
                     "text": row.text,
-                    "spans": [
-                        {"start": cut.start, "end": cut.end, "label": cut.kind}
-                        for cut, _ in removals
-                    ],
+                    "spans": spans[a:b],
                     "meta": {
                         "id": corpus.ids[number],
                         "source": corpus.sources[corpus.source[number]],

@@ -2,70 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import orjson
 
-from dedup.formats.row import Row
+from dedup.formats import encode
+from dedup.formats.cuts import Cuts, Judged
+from dedup.formats.encode import Column, Piece
+from dedup.formats.row import Row, Rows
 from dedup.judge.kept import Suspicion
-from dedup.judge.verdicts import Reason
-from dedup.records import Removal
-from dedup.text.corpus import Place
+from dedup.judge.verdicts import RULES, Reasons
+from dedup.records import I64, KINDS, Bool
+from dedup.text.corpus import Corpus
 
-# A line that shows nothing yet holds something: what an embedded widget leaves behind.
-_INVISIBLE = re.compile(
-    r"(?<=[\n\r\u2028\u2029])[ \t]*"
-    r"[\xa0\xad\u061c\u1680\u2000-\u200f\u202a-\u202f\u205f-\u2069\u3000\ufeff]"
-)
-
-
-def spans(
-    row: Row,
-    length: int,
-    blocks: Sequence[tuple[int, int]],
-    kinds: Sequence[str],
-    residue: Sequence[int],
-    parts: Mapping[int, Sequence[Removal]],
-    first_block: int,
-) -> list[Removal]:
-    """The spans of a record's text that go.
-
-    Args:
-        row: the record; its text is decoded only where it must be looked at.
-        length: characters of its text.
-        blocks: (start, end) of its blocks, in order.
-        kinds: the kind that each block is removed as, "" for blocks that stay.
-        residue: whether an invisible line stands behind each block.
-        parts: spans of blocks that stay, by the block's place in `blocks`.
-        first_block: number of the first block in the whole run.
-
-    Returns:
-        Spans in order that do not overlap. One begins at a removed block's first character and
-        takes the white space behind it; white space left at either end, and invisible lines
-        between blocks that stay, are spans of kind "blank".
-    """
-    found: list[Removal] = []
-    last = len(blocks) - 1
-    kept = [k for k, kind in enumerate(kinds) if not kind]
-    anything = len(kept) < len(blocks)
-    if anything and blocks[0][0] > 0 and (not kept or kept[0] > 0):
-        found.append(Removal(0, blocks[0][0], "blank"))
-    for k, kind in enumerate(kinds):
-        end = blocks[k + 1][0] if k < last else length
-        if kind:
-            found.append(Removal(blocks[k][0], end, kind, first_block + k, True))
-            continue
-        found += parts.get(k, ())
-        if kept[-1] == k and anything:
-            if end > blocks[k][1]:
-                found.append(Removal(blocks[k][1], end, "blank"))
-        elif not residue[k] and (k < last or end - blocks[k][1] < 2):
-            continue
-        elif line := _INVISIBLE.search(row.text, blocks[k][1], end):
-            found.append(Removal(line.start(), end, "blank"))
-    return found
+_NAMES = ["white-space", *(rule.name for rule in RULES.values())]
+_RULES, _KINDS = encode.values(_NAMES), encode.values(["", *KINDS])
+_TOLD = {
+    name: np.array([False, *(name in rule.numbers for rule in RULES.values())])
+    for rule in RULES.values() for name in rule.numbers
+}  # fmt: skip
 
 
 def span_lines(row: Row, spans: Iterable[tuple[int, int]]) -> Iterator[int]:
@@ -85,44 +43,120 @@ def span_lines(row: Row, spans: Iterable[tuple[int, int]]) -> Iterator[int]:
         yield row.lines[whole] if whole < len(row.lines) else row.lines[-1] + 1
 
 
-def removal_row(
-    id_: str, source: str, line: int, text: bytes, removal: Removal, reason: Reason
-) -> bytes:
-    """One line of OUT.removed.jsonl; `text` is what goes as it stands in the JSON string."""
-    match = reason.match
-    return orjson.dumps(
-        {
-            "id": id_,
-            "source": source,
-            "line": line,
-            "start": removal.start,
-            "end": removal.end,
-            "text": orjson.Fragment(b'"%b"' % text),
-            "kind": removal.kind,
-            "similarity": reason.similarity,
-            "match": match and place_row(match),
-            "evidence": reason.evidence,
-        },
-        option=orjson.OPT_APPEND_NEWLINE,
+def removal_lines(judged: Judged, base: int, rows: Rows, cuts: Cuts, text: Column) -> bytes:
+    """The lines of OUT.removed.jsonl for what goes of some rows.
+
+    Args:
+        judged: all that is known.
+        base: the first row's record.
+        rows: the records.
+        cuts: what goes of them.
+        text: that as it stands in the JSON strings.
+    """
+    corpus, why, row = judged.corpus, cuts.reasons(judged), cuts.row
+    source, which = np.unique(corpus.source[base + row], return_inverse=True)
+    sources = encode.values([corpus.sources[number] for number in source.tolist()])
+    ids = encode.values(corpus.ids[base : base + rows.size])
+    matched = why.record >= 0
+    pieces: list[Piece] = [
+        b'{"id":', ids.take(row),
+        b',"source":', sources.take(which),
+        b',"line":', encode.values(_lines(rows, cuts)),
+        b',"start":', encode.values(cuts.start),
+        b',"end":', encode.values(cuts.end),
+        b',"text":"', text,
+        b'","kind":', _KINDS.take(cuts.kind),
+        b',"similarity":', encode.values(why.similarity),
+        b',"match":', encode.constant(b"null").only(~matched), *_match(corpus, why),
+        b',"evidence":{"rule":', _RULES.take(why.rule),
+    ]  # fmt: skip
+    for name, column in why.numbers.items():
+        told = _TOLD[name][why.rule]
+        if told.any():
+            pieces += [encode.constant(b',"%b":' % name.encode()).only(told)]
+            pieces += [encode.values(column).only(told)]
+    pieces += [b"}}\n"]
+    return encode.joined(pieces, row.size).data
+
+
+def _match(corpus: Corpus, why: Reasons) -> Iterator[Column]:
+    """Where what is repeated stands; a record of an earlier run is told with that run."""
+    matched = why.record >= 0
+    earlier = matched & (why.record < len(corpus.runs))
+    ids = [corpus.ids[record] if record >= 0 else None for record in why.record.tolist()]
+    told: list[tuple[bytes, Any, Bool]] = [
+        (b'{"id":', ids, matched),
+        (b',"start":', why.start, matched),
+        (b',"end":', why.end, matched),
+    ]  # fmt: skip
+    if earlier.any():
+        runs = np.array([*corpus.runs, 0])[np.where(earlier, why.record, -1)]
+        told.append((b',"run":', runs, earlier))
+    for name, column, which in told:
+        yield encode.constant(name).only(which)
+        yield encode.values(column).only(which)
+    yield encode.constant(b"}").only(matched)
+
+
+def _lines(rows: Rows, cuts: Cuts) -> I64:
+    """int64[k]; the line of the input file that each span begins on."""
+    if not rows.lines:
+        return rows.number[cuts.row]
+    spans = list(zip(cuts.start.tolist(), cuts.end.tolist(), strict=True))
+    return np.array(
+        [
+            line
+            for row, (a, b) in zip(rows.each(), pairwise(cuts.first.tolist()), strict=True)
+            for line in span_lines(row, spans[a:b])
+        ],
+        dtype=np.int64,
     )
 
 
-def place_row(place: Place) -> dict[str, Any]:
-    """Where what is repeated stands; a record of an earlier run is told with that run."""
-    found: dict[str, Any] = {"id": place.id, "start": place.start, "end": place.end}
-    return found if place.run is None else {**found, "run": place.run}
+def structs(
+    judged: Judged, base: int, kept: I64, removed: I64, more: Sequence[Piece] = ()
+) -> Column:
+    """The struct that each record gets, from number `base` on.
+
+    Args:
+        judged: all that is known.
+        base: number of the first record.
+        kept: int64[n]; blocks that stay of each.
+        removed: int64[n]; removals of each.
+        more: columns behind the others.
+    """
+    leader = judged.stories[base : base + kept.size]
+    names = encode.values([judged.names[number] for number in leader.tolist()])
+    own = leader == np.arange(base, base + kept.size)
+    pieces: list[Piece] = [
+        b'{"kept":', encode.values(kept),
+        b',"removed":', encode.values(removed),
+        b',"story":', names,
+        b',"story_size":', encode.values(judged.sizes[leader]),
+        b',"duplicate_of":', encode.constant(b"null").only(own), names.only(~own), *more, b"}",
+    ]  # fmt: skip
+    return encode.joined(pieces, kept.size)
 
 
-def span(removal: Removal, reason: Reason) -> dict[str, Any]:
-    """What an annotated record tells of a removal: where, what and why, in a fixed schema."""
-    return {
-        "start": removal.start,
-        "end": removal.end,
-        "kind": removal.kind,
-        "rule": reason.evidence["rule"],
-        "similarity": reason.similarity,
-        "match": reason.match.id if reason.match is not None else None,
-    }
+def spans(cuts: Cuts, why: Reasons, corpus: Corpus) -> Iterator[list[dict[str, Any]]]:
+    """What an annotated record tells of its removals: where, what and why, in a fixed schema."""
+    similarity = [None if np.isnan(value) else value for value in why.similarity.tolist()]
+    told = [
+        {
+            "start": start,
+            "end": end,
+            "kind": kind,
+            "rule": _NAMES[rule],
+            "similarity": alike,
+            "match": corpus.ids[record] if record >= 0 else None,
+        }
+        for start, end, kind, rule, alike, record in zip(
+            cuts.start.tolist(), cuts.end.tolist(), cuts.kinds(), why.rule.tolist(), similarity,
+            why.record.tolist(), strict=True,
+        )
+    ]  # fmt: skip
+    for a, b in pairwise(cuts.first.tolist()):
+        yield told[a:b]
 
 
 def kept_row(

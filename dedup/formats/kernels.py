@@ -1,4 +1,5 @@
-"""Loops over the bytes of JSON lines: where lines and values are, and lines without what goes.
+"""Loops over the bytes of JSON lines: where lines and values are, lines without what goes, and
+what goes.
 
 Nothing is decoded: spans are cut out of a text as it was written, escapes and all. Arrays in,
 arrays out; every constant stands here. The naive twins are in tests/twins.py.
@@ -153,11 +154,11 @@ def byte_places(buf: Any, value_start: Any, first: Any, chars: Any, places: Any)
 
 @kernel(
     "int64(uint8[], int64[], int64[], int64[], int64[], int64[], int64[], uint8[], int64[], "
-    "uint8[])"
+    "int64[], uint8[])"
 )
 def splice(
     buf: Any, start: Any, end: Any, first: Any, stop: Any, cut_start: Any, cut_end: Any,
-    added: Any, added_start: Any, out: Any,
+    added: Any, added_start: Any, added_end: Any, out: Any,
 ) -> int:  # fmt: skip
     r"""Copy JSON objects without some of their bytes, each with a "dedup" field more, as lines.
 
@@ -169,8 +170,9 @@ def splice(
         stop: int64[n]; the cut after its last.
         cut_start: int64; the first byte that goes, in order within an object.
         cut_end: int64; the byte after the last that goes.
-        added: uint8; the values of the new fields, one after the other.
-        added_start: int64[n + 1]; where each begins in `added`, and the end of the last.
+        added: uint8; holds the values of the new fields.
+        added_start: int64[n]; each one's first byte.
+        added_end: int64[n]; the byte after its last.
         out: uint8 out; as long as the objects, the values and `AROUND` bytes a line.
 
     Returns:
@@ -186,11 +188,123 @@ def splice(
         for c in FIELD:
             out[_at(total)] = c
             total += 1
-        total = _copy(added, added_start[r], added_start[r + 1], out, total)
+        total = _copy(added, added_start[r], added_end[r], out, total)
         out[_at(total)] = CLOSE
         out[_at(total + 1)] = 0x0A
         total += 2
     return total
+
+
+@kernel("void(uint8[], int64[], int64[])")
+def elements(buf: Any, start: Any, end: Any) -> None:
+    """Where the values of a JSON list stand.
+
+    Args:
+        buf: uint8; the list, without white space.
+        start: int64[n] out; each value's first byte.
+        end: int64[n] out; the byte after its last.
+    """
+    i = 1
+    for r in range(start.size):
+        start[r] = i
+        i = _past_value(buf, i)
+        end[r] = i
+        i += 1
+
+
+@kernel("void(uint8[], int64[,], int64[,], uint8[], int64[])")
+def join(buf: Any, start: Any, end: Any, out: Any, bounds: Any) -> None:
+    """Copy pieces of bytes, one after the other.
+
+    Args:
+        buf: uint8; holds the pieces.
+        start: int64[n, m]; the first byte of each of m pieces of n rows.
+        end: int64[n, m]; the byte after its last.
+        out: uint8 out; as long as all pieces.
+        bounds: int64[n + 1] out; where each row begins in `out`, and the end of the last.
+    """
+    total = 0
+    for r in range(start.shape[0]):
+        bounds[r] = total
+        for c in range(start.shape[1]):
+            total = _copy(buf, start[r, c], end[r, c], out, total)
+    bounds[start.shape[0]] = total
+
+
+@kernel(
+    "int64(int64[], int64[], int32[], int32[], uint8[], int64[], int64[], int64[], uint8[], "
+    "int64, int64[], int64[], int64[], uint8[], int64[], int64[])"
+)
+def cuts(
+    first: Any, length: Any, block_start: Any, block_end: Any, kind: Any, extra_block: Any,
+    extra_start: Any, extra_end: Any, extra_kind: Any, blank: Any, out_first: Any,
+    out_start: Any, out_end: Any, out_kind: Any, out_block: Any, out_extra: Any,
+) -> int:  # fmt: skip
+    """The spans of texts that go.
+
+    One begins at a removed block's first character and takes the white space behind it; white space
+    left at either end of a text is one, too.
+
+    Args:
+        first: int64[n + 1]; where each text's blocks begin.
+        length: int64[n]; characters of each text of which anything goes.
+        block_start: int32; each block's first character.
+        block_end: int32; the character after its last.
+        kind: uint8; what each block is removed as, 0 for blocks that stay.
+        extra_block: int64[m]; in order: blocks that stay, of which or behind which a span goes.
+        extra_start: int64[m]; its first character.
+        extra_end: int64[m]; the character after its last.
+        extra_kind: uint8[m]; what it is removed as.
+        blank: the kind of white space.
+        out_first: int64[n + 1] out; where each text's spans begin.
+        out_start: int64 out, room for every block, every extra span and two a text; each span's
+            first character.
+        out_end: int64 out; the character after its last.
+        out_kind: uint8 out; what it is removed as.
+        out_block: int64 out; the block that it holds or is a part of, NOT_FOUND for white space.
+        out_extra: int64 out; the extra span that it is, or NOT_FOUND.
+
+    Returns:
+        The number of spans.
+    """
+    n, e = 0, 0
+    for r in range(first.size - 1):
+        out_first[r] = n
+        begin, stop = first[r], first[r + 1]
+        gone, kept, last = False, NOT_FOUND, NOT_FOUND
+        for b in range(begin, stop):
+            if kind[b]:
+                gone = True
+            else:
+                kept = b if kept == NOT_FOUND else kept
+                last = b
+        if gone and kept != begin and block_start[begin] > 0:
+            out_start[n], out_end[n], out_kind[n] = 0, block_start[begin], blank
+            out_block[n] = out_extra[n] = NOT_FOUND
+            n += 1
+        for b in range(begin, stop):
+            end = np.int64(block_start[b + 1]) if b + 1 < stop else length[r]
+            if kind[b]:
+                out_start[n], out_end[n], out_kind[n] = block_start[b], end, kind[b]
+                out_block[n], out_extra[n] = b, NOT_FOUND
+                n += 1
+                continue
+            while e < extra_block.size and extra_block[e] < b:  # of one that goes
+                e += 1
+            trailing = gone and b == last
+            while e < extra_block.size and extra_block[e] == b:
+                if not (trailing and extra_kind[e] == blank):
+                    out_start[n], out_end[n] = extra_start[e], extra_end[e]
+                    out_kind[n], out_extra[n] = extra_kind[e], e
+                    out_block[n] = NOT_FOUND if extra_kind[e] == blank else b
+                    n += 1
+                e += 1
+            if trailing and end > block_end[b]:
+                out_start[n], out_end[n], out_kind[n] = block_end[b], end, blank
+                out_block[n] = out_extra[n] = NOT_FOUND
+                n += 1
+    out_first[first.size - 1] = n
+    return n
 
 
 def _copy(buf: Any, start: Any, stop: Any, out: Any, total: Any) -> Any:
@@ -247,7 +361,7 @@ def _past_value(buf: Any, i: Any) -> Any:
     if c == QUOTE:
         return _past_string(buf, i)
     if c != OPEN and c != OPEN_LIST:
-        while c != COMMA and c != CLOSE and not _blank(c) and c != 0x0A:
+        while c != COMMA and c != CLOSE and c != CLOSE_LIST and not _blank(c) and c != 0x0A:
             i += 1
             c = buf[_at(i)]
         return i

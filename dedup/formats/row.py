@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 
 from dedup.formats import kernels
+from dedup.formats.encode import Column
 from dedup.records import I64, U8
 from dedup.text.blocks import pointer_of
 
@@ -122,7 +123,7 @@ class Rows(NamedTuple):
         return out
 
     def spliced(
-        self, which: I64, first: I64, cut_start: I64, cut_end: I64, structs: Sequence[bytes]
+        self, which: I64, first: I64, cut_start: I64, cut_end: I64, structs: Column
     ) -> bytes:
         """Some rows as lines, without what goes, each with its struct as a field more.
 
@@ -133,13 +134,14 @@ class Rows(NamedTuple):
             cut_end: int64; the byte after the last that goes.
             structs: the JSON struct of each row.
         """
-        added = [structs[at] for at in which.tolist()]
-        added_start = np.cumsum([0, *map(len, added)], dtype=np.int64)
-        room = int((self.end - self.start)[which].sum() + added_start[-1])
+        start, end, added_start, added_end = (
+            column[which] for column in (self.start, self.end, structs.start, structs.end)
+        )
+        room = int((end - start).sum() + (added_end - added_start).sum())
         out = np.empty(room + kernels.AROUND * which.size, dtype=np.uint8)
         size = kernels.splice(
-            self._buf(), self.start[which], self.end[which], first[which], first[which + 1],
-            cut_start, cut_end, np.frombuffer(b"".join(added), dtype=np.uint8), added_start, out,
+            self._buf(), start, end, first[which], first[which + 1], cut_start, cut_end,
+            np.frombuffer(structs.data, dtype=np.uint8), added_start, added_end, out,
         )  # fmt: skip
         return out[:size].tobytes()
 

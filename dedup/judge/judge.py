@@ -25,6 +25,7 @@ from dedup.judge.verdicts import (
     SENTENCES,
     STANDING,
     TEASER,
+    Match,
     Part,
     Verdicts,
 )
@@ -32,7 +33,7 @@ from dedup.match.groups import Groups
 from dedup.match.passages import extend_passages
 from dedup.match.sentences import Sentences, shared_passages
 from dedup.records import I32, I64
-from dedup.text.corpus import NOTHING, Corpus, Place
+from dedup.text.corpus import NOTHING, Corpus
 
 LINKS = (HEADLINE_OF, REPEATED_LINK, BELOW_HEADER, LONE_LINK)
 # Not furniture where nothing else stands.
@@ -229,9 +230,7 @@ def shared_parts(
     for first, other, count, similarity in zip(*(c.tolist() for c in runs), strict=True):
         block, last, there = int(of[first]), first + count - 1, other + count - 1
         begin, end = int(blocks.start[first]), int(blocks.end[last])
-        place = Place(
-            corpus.ids[blocks.record[other]], int(blocks.start[other]), int(blocks.end[there])
-        )
+        place = Match(int(blocks.record[other]), int(blocks.start[other]), int(blocks.end[there]))
         parts.append(
             Part(
                 block,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -13,10 +13,9 @@ import numpy as np
 from dedup.engines.memory import Memory
 from dedup.judge.evidence import Evidence
 from dedup.records import F32, F64, I32, I64, U8, Bool
-from dedup.text.corpus import BYLINE, TITLE, Corpus, Place
+from dedup.text.corpus import BYLINE, TITLE, Corpus
 
 KEPT = 0
-BATCH = 8192  # removals whose reasons are put together at a time
 
 
 class Rule(NamedTuple):
@@ -71,18 +70,42 @@ OVERRIDE = rule("override", "boilerplate")
 REPEATS = (EQUAL, NEAR, PASSAGE)
 
 
-class Reason(NamedTuple):
-    """Why a block goes.
+class Reasons(NamedTuple):
+    """Why some blocks and parts of blocks go, a row for each.
 
     Attributes:
-        evidence: the rule, and its numbers.
-        similarity: to the block it repeats, None if none.
-        match: where that block stands, None if none.
+        rule: uint8[k]; what removes it, KEPT for white space.
+        similarity: float64[k]; to what it repeats, nan if it repeats nothing.
+        record: int64[k]; where that stands, -1 for nowhere.
+        start: int64[k]; its first character there.
+        end: int64[k]; the character after its last.
+        numbers: what the evidence of rules tells besides, by name, in that order: columns of
+            numbers, or of ids and None.
     """
 
-    evidence: dict[str, Any]
-    similarity: float | None
-    match: Place | None
+    rule: U8
+    similarity: F64
+    record: I64
+    start: I64
+    end: I64
+    numbers: dict[str, Any]
+
+    def evidence(self, at: int) -> dict[str, Any]:
+        """One row's rule, and what it tells."""
+        rule = RULES[int(self.rule[at])]
+        told = {name: self.numbers[name][at] for name in rule.numbers}
+        return {"rule": rule.name, **{
+            name: value.item() if isinstance(value, np.generic) else value
+            for name, value in told.items()
+        }}  # fmt: skip
+
+
+class Match(NamedTuple):
+    """Where the passage stands that a part of a block repeats."""
+
+    record: int
+    start: int
+    end: int
 
 
 class Part(NamedTuple):
@@ -106,7 +129,7 @@ class Part(NamedTuple):
     number: int
     span: tuple[int, int] | None = None
     similarity: float | None = None
-    match: Place | None = None
+    match: Match | None = None
 
 
 @dataclass(slots=True)
@@ -172,60 +195,55 @@ class Verdicts:
         """bool[n]; what goes by one of some rules."""
         return np.asarray(_among(tuple(rules))[self.rule])
 
+    def numbers_of_parts(self, start: int, stop: int) -> range:
+        """Which parts are of the blocks [start, stop)."""
+        return range(*(bisect_left(self.parts, block, key=_block) for block in (start, stop)))
+
     def parts_of(self, start: int, stop: int) -> list[Part]:
         """The parts that go of the blocks [start, stop)."""
-        low, high = (bisect_left(self.parts, block, key=_block) for block in (start, stop))
-        return [part for part in self.parts[low:high] if self.rule[part.block] == KEPT]
+        found = (self.parts[number] for number in self.numbers_of_parts(start, stop))
+        return [part for part in found if self.rule[part.block] == KEPT]
 
-    def reasons(
-        self, corpus: Corpus, evidence: Evidence, start: int, stop: int
-    ) -> Iterator[Reason]:
-        """Why blocks and parts of [start, stop) go, in numbers: a row for each, in order."""
-        parts = self.parts_of(start, stop)
-        gone = start + np.flatnonzero(self.rule[start:stop] != KEPT)
-        if not gone.size and not parts:
-            return
-        gone = np.append(gone, np.array([part.block for part in parts], dtype=np.int64))
-        part_of = np.arange(gone.size) - (gone.size - len(parts))  # negative for whole blocks
-        order = np.argsort(gone, kind="stable")
-        gone, part_of = gone[order], part_of[order]
-        for at in range(0, gone.size, BATCH):
-            which = gone[at : at + BATCH]
-            part = part_of[at : at + BATCH]
-            of_part = [parts[k] if k >= 0 else None for k in part.tolist()]
-            stories = evidence.spread[which].tolist()
-            numbers = {
-                "stories": [p.number if p else n for p, n in zip(of_part, stories, strict=True)],
-                "sentences": [p.number if p else 0 for p in of_part],
-                "of": evidence.records[which].tolist(),
-                "head": _rounded(evidence.head[which]),
-                "tail": _rounded(evidence.tail[which]),
-                "stems": corpus.blocks.content[which].tolist(),
-                "echo": corpus.blocks.echo[which].tolist(),
-                "contained": _rounded(self.contained[which]),
-                "shared": _rounded(self.contained[which]),
-                "headline_of": _ids(corpus, evidence.title_of[which]),
-                "lead_of": _ids(corpus, evidence.lead_of[which]),
-            }
-            match = self.match[which]
-            place = corpus.places(np.maximum(match, 0))
-            for i, (number, similarity, matched) in enumerate(
-                zip(
-                    self.rule[which].tolist(),
-                    self.similarity[which].tolist(),
-                    (match >= 0).tolist(),
-                    strict=True,
-                )
-            ):
-                told = of_part[i]
-                rule = RULES[told.rule if told else number]
-                evident = {"rule": rule.name, **{name: numbers[name][i] for name in rule.numbers}}
-                if told:
-                    yield Reason(evident, told.similarity, told.match)
-                elif matched:
-                    yield Reason(evident, similarity, place[i])
-                else:
-                    yield Reason(evident, None, None)
+    def reasons(self, corpus: Corpus, evidence: Evidence, block: I64, part: I64) -> Reasons:
+        """Why blocks and parts of blocks go.
+
+        Args:
+            corpus: all records.
+            evidence: of all blocks.
+            block: int64[k]; -1 for white space.
+            part: int64[k]; indices into `parts`, -1 for what goes whole.
+        """
+        which = np.maximum(block, 0)
+        rule = np.where(block < 0, KEPT, self.rule[which]).astype(np.uint8)
+        match = np.where(block < 0, -1, self.match[which]).astype(np.int64)
+        similarity = np.where(match < 0, np.nan, self.similarity[which])
+        blocks = corpus.blocks
+        record, start, end = (
+            np.where(match < 0, -1, column[match]).astype(np.int64)
+            for column in (blocks.record, blocks.start, blocks.end)
+        )
+        stories, sentences = evidence.spread[which].astype(np.int64), np.zeros_like(match)
+        contained = _rounded(self.contained[which])
+        for at in np.flatnonzero(part >= 0).tolist():
+            told = self.parts[part[at]]
+            rule[at] = told.rule
+            stories[at] = sentences[at] = told.number
+            similarity[at] = np.nan if told.similarity is None else told.similarity
+            record[at], start[at], end[at] = told.match or (-1, -1, -1)
+        numbers = {
+            "sentences": sentences,
+            "stories": stories,
+            "of": evidence.records[which],
+            "head": _rounded(evidence.head[which]),
+            "tail": _rounded(evidence.tail[which]),
+            "stems": blocks.content[which],
+            "echo": blocks.echo[which],
+            "contained": contained,
+            "shared": contained,
+            "headline_of": _ids(corpus, evidence.title_of[which]),
+            "lead_of": _ids(corpus, evidence.lead_of[which]),
+        }
+        return Reasons(rule, similarity, record, start, end, numbers)
 
 
 @lru_cache(maxsize=64)
@@ -239,9 +257,8 @@ def _block(part: Part) -> int:
     return part.block
 
 
-def _rounded(values: F32) -> list[float]:
-    rounded: list[float] = np.round(values.astype(np.float64), 4).tolist()
-    return rounded
+def _rounded(values: F32) -> F64:
+    return np.asarray(np.round(values.astype(np.float64), 4), dtype=np.float64)
 
 
 def _ids(corpus: Corpus, records: I32) -> list[str | None]:

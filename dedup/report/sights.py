@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from dedup.formats.write import Judged
+from dedup.formats.cuts import Judged
 from dedup.judge.kept import explained
 from dedup.judge.overrides import block_key, part_keys
 from dedup.judge.verdicts import HEADLINE, KEPT, NEAR, PASSAGE, RULES, Part
@@ -168,14 +168,13 @@ def sights(judged: Judged, texts: Texts) -> Sights:
     shown = [b for b, _, _ in lines] + [b for b, _ in doubts]
     wanted = {int(corpus.blocks.record[b]) for b in shown}
     wanted |= {r for _, records in stories for r in records}
-    number = {id_: n for n, id_ in reversed(list(enumerate(corpus.ids)))}
     for b in (*near, *counting, *reworded):
         wanted |= {int(corpus.blocks.record[x]) for x in (b, int(verdicts.match[b]))}
     for p in said:
-        wanted |= {int(corpus.blocks.record[p.block]), *(number[m.id] for m in [p.match] if m)}
+        wanted |= {int(corpus.blocks.record[p.block]), *(m.record for m in [p.match] if m)}
     # Of records that earlier runs saw, no text is known.
     text_of = texts(sorted(r for r in wanted if r >= len(corpus.runs)))
-    show = _Shown(judged, text_of, number)
+    show = _Shown(judged, text_of)
     here = verdicts.match[corpus.seen :] >= 0
     similarity = verdicts.similarity[corpus.seen :][here]
     passage = verdicts.rule[corpus.seen :][here] == PASSAGE
@@ -327,10 +326,9 @@ def _doubts(judged: Judged) -> list[tuple[int, int]]:
 class _Shown:
     """Makes what is shown of what was chosen."""
 
-    def __init__(self, judged: Judged, texts: Mapping[int, str], number: dict[str, int]) -> None:
+    def __init__(self, judged: Judged, texts: Mapping[int, str]) -> None:
         self._judged = judged
         self._texts = texts
-        self._number = number
 
     def line(self, block: int, times: int, part: Part | None) -> Line:
         corpus = self._judged.corpus
@@ -365,8 +363,9 @@ class _Shown:
 
     def pair(self, block: int) -> Pair:
         corpus, verdicts = self._judged.corpus, self._judged.verdicts
-        here, there = corpus.places(np.array([block, verdicts.match[block]]))
-        return self._pair(block, None, here, there, float(verdicts.similarity[block]))
+        both = np.array([block, verdicts.match[block]])
+        (here, there), matched = corpus.places(both), int(corpus.blocks.record[both[1]])
+        return self._pair(block, None, here, there, matched, float(verdicts.similarity[block]))
 
     def part(self, part: Part) -> Pair:
         start, end = self._span(part.block, part)
@@ -374,7 +373,8 @@ class _Shown:
         here = Place(self._judged.corpus.ids[record], start, end)
         assert part.match is not None
         assert part.similarity is not None
-        return self._pair(part.block, part, here, part.match, part.similarity)
+        there = Place(self._judged.corpus.ids[part.match.record], *part.match[1:])
+        return self._pair(part.block, part, here, there, part.match.record, part.similarity)
 
     def story(self, leader: int, records: list[int]) -> Story:
         judged, head = self._judged, records[0]
@@ -394,12 +394,10 @@ class _Shown:
                      judged.corpus.ids[head], self._source(head), size, versions)  # fmt: skip
 
     def _pair(
-        self, block: int, part: Part | None, here: Place, there: Place, similarity: float
-    ) -> Pair:
+        self, block: int, part: Part | None, here: Place, there: Place, matched: int,
+        similarity: float,
+    ) -> Pair:  # fmt: skip
         record, rule, why = self._reason(block, part)
-        other = self._judged.verdicts.match[block] if part is None else -1
-        matched = int(self._judged.corpus.blocks.record[other]) if other >= 0 else -1
-        matched = matched if matched >= 0 else self._number[there.id]
         text = self._texts.get(matched, "")
         gone = self._texts[record][here.start : here.end]
         runs = beside(text[there.start : there.end], gone, LONGER)
@@ -415,11 +413,10 @@ class _Shown:
 
     def _reason(self, block: int, part: Part | None) -> tuple[int, Any, str]:
         corpus, verdicts = self._judged.corpus, self._judged.verdicts
-        told = list(verdicts.reasons(corpus, self._judged.evidence, block, block + 1))
-        parts = verdicts.parts_of(block, block + 1)
-        reason = told[parts.index(part) if part is not None else 0]
-        rule = RULES[part.rule if part is not None else int(verdicts.rule[block])]
-        return int(corpus.blocks.record[block]), rule, in_words(reason.evidence)
+        number = -1 if part is None else verdicts.parts.index(part)
+        why = verdicts.reasons(corpus, self._judged.evidence, np.array([block]), np.array([number]))
+        rule = RULES[int(why.rule[0])]
+        return int(corpus.blocks.record[block]), rule, in_words(why.evidence(0))
 
     def _source(self, record: int) -> str:
         name: str = self._judged.corpus.sources[self._judged.corpus.source[record]]

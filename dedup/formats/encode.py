@@ -1,0 +1,68 @@
+"""JSON from columns: whole batches of objects without a Python object for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import orjson
+
+from dedup.formats import kernels
+from dedup.records import I64, U8, Bool
+
+
+class Column(NamedTuple):
+    """A piece of JSON for each row, or one for all.
+
+    Attributes:
+        data: holds the pieces.
+        start: int64[n] or int64[1]; each piece's first byte.
+        end: the byte after its last.
+    """
+
+    data: bytes
+    start: I64
+    end: I64
+
+    def take(self, which: I64 | U8) -> Column:
+        """The pieces of some rows."""
+        return self._replace(start=self.start[which], end=self.end[which])
+
+    def only(self, which: Bool) -> Column:
+        """The pieces of some rows, nothing for the others."""
+        return self._replace(start=self.start * which, end=self.end * which)
+
+
+Piece: TypeAlias = "Column | bytes"
+"""A column, or the same for all rows."""
+
+
+def constant(piece: bytes) -> Column:
+    """The same for all rows."""
+    return Column(piece, np.array([0]), np.array([len(piece)]))
+
+
+def values(column: Sequence[Any] | np.ndarray[Any, Any]) -> Column:
+    """A value for each row: texts, numbers or None; nan is null."""
+    data = orjson.dumps(column, option=orjson.OPT_SERIALIZE_NUMPY)
+    start, end = np.empty(len(column), dtype=np.int64), np.empty(len(column), dtype=np.int64)
+    kernels.elements(np.frombuffer(data, dtype=np.uint8), start, end)
+    return Column(data, start, end)
+
+
+def joined(pieces: Sequence[Piece], n: int) -> Column:
+    """The pieces of each of n rows, one after the other; rows follow each other without a gap."""
+    start, end = (np.empty((n, len(pieces)), dtype=np.int64) for _ in range(2))
+    parts: list[bytes] = []
+    size = 0
+    for at, piece in enumerate(pieces):
+        column = constant(piece) if isinstance(piece, bytes) else piece
+        np.add(column.start, size, out=start[:, at])
+        np.add(column.end, size, out=end[:, at])
+        parts.append(column.data)
+        size += len(column.data)
+    out = np.empty(int((end - start).sum()), dtype=np.uint8)
+    bounds = np.empty(n + 1, dtype=np.int64)
+    kernels.join(np.frombuffer(b"".join(parts), dtype=np.uint8), start, end, out, bounds)
+    return Column(out.tobytes(), bounds[:-1], bounds[1:])
