@@ -178,8 +178,8 @@ def run(
     judged = Judged(corpus, stories, names, sizes, evidence, verdicts, doubts)
     parts = config.workers if processes.POSSIBLE and sink.writes else 1
 
-    def rows(start: int, stop: int) -> Iterator[Rows]:
-        return inputs.rows(start, stop, _tell(progress, "writing", inputs.size // parts))
+    def rows(start: int, stop: int, read: Bool) -> Iterator[Rows]:
+        return inputs.rows(start, stop, read, _tell(progress, "writing", inputs.size // parts))
 
     memory.stop_watching()  # a fork takes no threads along
     write(judged, rows, config, counts, sink.put, parts)

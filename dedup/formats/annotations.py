@@ -83,7 +83,7 @@ def write_attributes(judged: Judged, inputs: Inputs, names: dict[str, str], put:
     """
     corpus, seen = judged.corpus, len(judged.corpus.runs)
     name, line = "", 0
-    for base, rows, cuts in cuts_of(judged, seen, corpus.records, inputs.rows):
+    for base, rows, cuts in cuts_of(judged, seen, corpus.records, inputs.rows, True):
         if names[rows.file] != name:
             name, line = names[rows.file], 0
         lengths = rows.lengths(np.arange(rows.size)).tolist()
@@ -121,7 +121,7 @@ def _row(id_: msgspec.Raw, told: dict[str, Any]) -> bytes:
 def prodigy_rows(judged: Judged, inputs: Inputs) -> Iterator[bytes]:
     """A task of Prodigy for each record: its text, and as spans what would go of it."""
     corpus, seen = judged.corpus, len(judged.corpus.runs)
-    for base, rows, cuts in cuts_of(judged, seen, corpus.records, inputs.rows):
+    for base, rows, cuts in cuts_of(judged, seen, corpus.records, inputs.rows, True):
         spans = [
             {"start": start, "end": end, "label": kind}
             for start, end, kind in zip(

@@ -12,13 +12,13 @@ import numpy as np
 from dedup.formats import kernels
 from dedup.formats.row import Row, Rows
 from dedup.judge.evidence import Evidence
-from dedup.judge.verdicts import RULES, Reasons, Verdicts
+from dedup.judge.verdicts import KEPT, RULES, Reasons, Verdicts
 from dedup.records import I64, KINDS, U8, Bool
 from dedup.text.arabic import part_span
 from dedup.text.corpus import Corpus
 
-RowsOf: TypeAlias = Callable[[int, int], Iterator[Rows]]
-"""Gives the rows of the records [start, stop)."""
+RowsOf: TypeAlias = Callable[[int, int, Bool], Iterator[Rows]]
+"""Gives the rows of the records [start, stop), told of all records whose texts are looked into."""
 
 STAYS, BLANK = 0, 1 + KINDS.index("blank")
 _KIND = np.array([STAYS, *(1 + KINDS.index(rule.kind) for rule in RULES.values())], dtype=np.uint8)
@@ -105,18 +105,37 @@ class _Extra(NamedTuple):
 
 
 def cuts_of(
-    judged: Judged, start: int, stop: int, rows: RowsOf
+    judged: Judged, start: int, stop: int, rows: RowsOf, read: bool = False
 ) -> Iterator[tuple[int, Rows, Cuts]]:
     """The records [start, stop), some at a time: the number of the first of them, their rows, and
     what goes of each.
+
+    Args:
+        judged: all that is known.
+        start: the first record.
+        stop: the record after the last.
+        rows: gives their rows.
+        read: whether all texts are looked into, not only those of which something goes.
     """
     base, seen = start, len(judged.corpus.runs)
-    for batch in rows(start - seen, stop - seen):
-        yield base, batch, _cuts(judged, base, batch)
+    touched = _touched(judged)
+    wanted = np.ones_like(touched) if read or judged.suspicious is not None else touched
+    for batch in rows(start - seen, stop - seen, wanted[seen:]):
+        yield base, batch, _cuts(judged, base, batch, touched[base : base + batch.size])
         base += batch.size
 
 
-def _cuts(judged: Judged, base: int, batch: Rows) -> Cuts:
+def _touched(judged: Judged) -> Bool:
+    """bool[records]; those of which something goes, or may."""
+    corpus, verdicts = judged.corpus, judged.verdicts
+    touched = np.zeros(corpus.records, dtype=np.bool_)
+    of = corpus.record_of()
+    touched[of[(verdicts.rule != KEPT) | (corpus.residue != 0)]] = True
+    touched[of[[part.block for part in verdicts.parts]]] = True
+    return touched
+
+
+def _cuts(judged: Judged, base: int, batch: Rows, touched: Bool) -> Cuts:
     """What goes of the rows of a batch, which begins with record `base`."""
     corpus, verdicts = judged.corpus, judged.verdicts
     bounds = corpus.first[base : base + batch.size + 1]
@@ -124,10 +143,6 @@ def _cuts(judged: Judged, base: int, batch: Rows) -> Cuts:
     first, blocks = bounds - begin, corpus.blocks
     kind = _KIND[verdicts.rule[begin:stop]]
     numbers = verdicts.numbers_of_parts(begin, stop)
-    touched = np.zeros(batch.size, dtype=np.bool_)
-    of = blocks.record[begin:stop] - base
-    touched[of[(kind != STAYS) | (corpus.residue[begin:stop] != 0)]] = True
-    touched[[int(of[verdicts.parts[number].block - begin]) for number in numbers]] = True
     which = np.flatnonzero(touched)
     length = np.zeros(batch.size, dtype=np.int64)
     length[which] = batch.lengths(which)

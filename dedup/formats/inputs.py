@@ -31,7 +31,7 @@ from dedup.formats.spool import Spool
 from dedup.formats.tables import csv_lines, parquet_lines
 from dedup.formats.text import TextDump
 from dedup.formats.values import json_lines
-from dedup.records import Batch, Rejected
+from dedup.records import Batch, Bool, Rejected
 
 Reader: TypeAlias = "JsonLines | TextDump"
 Say: TypeAlias = Callable[[str], None]
@@ -206,6 +206,7 @@ class Inputs:
         self,
         start: int = 0,
         stop: int | None = None,
+        read: Bool | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> Iterator[Rows]:
         """The records once more, in the same order, as rows to write.
@@ -213,6 +214,7 @@ class Inputs:
         Args:
             start: records to leave out at the beginning.
             stop: the record to end before, None for none.
+            read: bool[records]; those whose texts are looked into, None for all.
             progress: told the number of bytes read since the last call.
 
         Raises:
@@ -220,13 +222,16 @@ class Inputs:
         """
         records = sum(reader.records for reader in self._readers)
         left = (records if stop is None else stop) - start
+        base = 0
         for item, reader in zip(self.inputs, self._readers, strict=True):
             skipped = min(start, reader.records)
             start -= skipped
+            wanted = None if read is None else read[base + skipped : base + reader.records]
+            base += reader.records
             if left and skipped < reader.records:
                 with _reading(item), self._chunks(item, progress) as chunks:
                     mended = Mender(True).mended(chunks) if self.config.repair else chunks
-                    for rows in reader.rows(mended, skipped):
+                    for rows in reader.rows(mended, skipped, wanted):
                         yield rows.part(0, left)
                         left -= min(left, rows.size)
                         if not left:

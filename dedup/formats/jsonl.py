@@ -22,9 +22,9 @@ from msgspec.structs import astuple
 from dedup.config import Config, flag_of
 from dedup.formats import kernels
 from dedup.formats.lines import refused
-from dedup.formats.row import Object, Rows, fields_of, find_texts
+from dedup.formats.row import UNREAD, Object, Rows, fields_of, find_texts
 from dedup.formats.sections import with_text
-from dedup.records import ALIASES, I64, U8, Batch, Rejected, Strings
+from dedup.records import ALIASES, I64, U8, Batch, Bool, Rejected, Strings
 from dedup.text.utf8 import is_utf8
 
 Fields: TypeAlias = Counter[tuple[str, str]]
@@ -219,29 +219,44 @@ class JsonLines:
         """How many `batches` found."""
         return len(self._lines)
 
-    def rows(self, chunks: Iterator[bytes], start: int) -> Iterator[Rows]:
-        """The rows of the records from `start` on, in order, as `batches` found them."""
-        wanted = np.frombuffer(self._lines, dtype=np.int64)[start:]
+    def rows(self, chunks: Iterator[bytes], start: int, read: Bool | None = None) -> Iterator[Rows]:
+        """The rows of the records from `start` on, in order, as `batches` found them.
+
+        Args:
+            chunks: the input once more.
+            start: records to leave out.
+            read: bool; of the records from `start` on, those whose texts are looked into; None for
+                all.
+        """
+        numbers = np.frombuffer(self._lines, dtype=np.int64)[start:]
         forms = np.frombuffer(self._forms, dtype=np.uint8)[start:]
-        number = self._before
+        number, at = self._before, 0
         for chunk in _without_bom(chunks):
-            if not wanted.size:
+            if at == numbers.size:
                 return
             lines, number = Lines.of(chunk, number)
-            n = int(np.searchsorted(wanted, number, side="right"))
-            if not n:
+            here = slice(at, int(np.searchsorted(numbers, number, side="right")))
+            if here.stop == at:
                 continue
-            yield self._rows(lines.take(np.searchsorted(lines.number, wanted[:n])), forms[:n])
-            wanted, forms = wanted[n:], forms[n:]
+            found = lines.take(np.searchsorted(lines.number, numbers[here]))
+            yield self._rows(found, forms[here], None if read is None else read[here])
+            at = here.stop
 
-    def _rows(self, lines: Lines, forms: U8) -> Rows:
+    def _rows(self, lines: Lines, forms: U8, read: Bool | None) -> Rows:
         names: Sequence[str] = self._parser.texts
         which: U8 = (forms & np.uint8(SECTIONS - 1)) >> np.uint8(1)
-        places = find_texts(lines.data, lines.start, lines.end, names, which)
-        late = ((forms & (SECTIONS | STRUCT)) != 0) | (places[0] < 0)
+        wanted = np.arange(forms.size) if read is None else np.flatnonzero(read)
+        places = np.full((2, forms.size), UNREAD)
+        places[:, wanted] = find_texts(
+            lines.data, lines.start[wanted], lines.end[wanted], names, which[wanted]
+        )
+        late = ((forms & (SECTIONS | STRUCT)) != 0) | (places[0] == kernels.NOT_FOUND)
         if not late.any():
-            return Rows(self._name, lines.data, lines.start, lines.end, *places, lines.number)
-        begin, end = (place - lines.start for place in places)
+            text_start, text_end = places
+            return Rows(
+                self._name, lines.data, lines.start, lines.end, text_start, text_end, lines.number
+            )
+        begin, end = places - lines.start
         objects = []
         for at in range(forms.size):
             line = lines.line(at)

@@ -15,6 +15,7 @@ from dedup.formats.encode import Column
 from dedup.records import I64, U8
 from dedup.text.blocks import pointer_of
 
+UNREAD = -2  # in the place of a text's place, where nobody asks for it
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -47,7 +48,8 @@ class Rows(NamedTuple):
         data: holds the JSON object of each, without the struct of an earlier run.
         start: int64[n]; each object's first byte.
         end: int64[n]; the byte after its last.
-        text_start: int64[n]; the quote that the JSON string of its text begins with.
+        text_start: int64[n]; the quote that the JSON string of its text begins with; UNREAD where
+            the text is not looked into.
         text_end: int64[n]; the byte after the quote that it ends with.
         number: int64[n]; its 1-based line in the input (of the headline, in a raw dump).
         lines: for articles cut out of a raw dump, the line of the file that each line of the text
@@ -188,7 +190,8 @@ class Row:
 def find_texts(
     data: bytes, start: I64, end: I64, names: Sequence[str], which: U8
 ) -> tuple[I64, I64]:
-    """Where the objects hold their texts, each under `names[which]`; negative if not to be found.
+    """Where the objects hold their texts, each under `names[which]`; NOT_FOUND if it is not to be
+    found.
 
     Args:
         data: holds the objects.

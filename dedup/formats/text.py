@@ -15,7 +15,7 @@ from dedup.config import Config
 from dedup.formats.jsonl import Fields, not_utf8
 from dedup.formats.lines import refused
 from dedup.formats.row import Object, Rows
-from dedup.records import Batch, Rejected, Strings
+from dedup.records import Batch, Bool, Rejected, Strings
 from dedup.text import lexicon
 from dedup.text.blocks import unwrapped
 from dedup.text.dumps import cut_articles
@@ -65,8 +65,8 @@ class TextDump:
             dump=self._name,
         )
 
-    def rows(self, chunks: Iterator[bytes], start: int) -> Iterator[Rows]:
-        """The articles from `start` on as JSON objects."""
+    def rows(self, chunks: Iterator[bytes], start: int, read: Bool | None = None) -> Iterator[Rows]:
+        """The articles from `start` on as JSON objects; all are looked into."""
         lines, numbers, _ = self._lines(chunks)
         articles = list(islice(self._articles(lines, numbers), start, None))
         objects = [
