@@ -253,11 +253,11 @@ def _clean(arguments: argparse.Namespace) -> int:
     begun = time.monotonic()
     quiet = arguments.quiet
     from dedup.clean import clean, is_warm, warm_up  # noqa: PLC0415
-    from dedup.engines import compiled  # noqa: PLC0415
+    from dedup.engines import kept  # noqa: PLC0415
     from dedup.report import summary  # noqa: PLC0415
 
     if not quiet and not is_warm():
-        print(COMPILING if compiled.can_keep() else UNKEPT, file=sys.stderr, flush=True)
+        print(COMPILING if kept.can_keep() else UNKEPT, file=sys.stderr, flush=True)
     warm_up()
     with _Bar(quiet) as bar:
         files = dict.fromkeys(FILES)

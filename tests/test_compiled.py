@@ -9,8 +9,9 @@ import sys
 import numpy as np
 import pytest
 
-from dedup.engines import compiled
+from dedup.engines import compiled, kept
 from dedup.sketch import kernels
+from dedup.text import arabic
 
 COUNT = """
 import sys
@@ -56,5 +57,29 @@ def test_arrays_of_another_kind_are_refused():
 def test_code_is_made_from_all_sources_it_may_hold():
     from dedup.match import kernels as match_kernels  # noqa: PLC0415
 
-    modules = compiled._modules(match_kernels.shingle_sets.function)
-    assert modules == {"dedup.engines.compiled", "dedup.match.kernels", "dedup.sketch.kernels"}
+    written = compiled._written(match_kernels.shingle_sets.__module__)
+    parts = ("dedup.engines.compiled", "dedup.match.kernels", "dedup.sketch.kernels")
+    assert written == "\0".join(map(kept.source, parts))
+
+
+def test_what_is_kept_is_whole_or_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept, "_folders", lambda: (tmp_path / "none" / "x", tmp_path))
+    (tmp_path / "none").write_text("a file where a folder should be")
+    name = kept.file_name("table", ["made", "from"])
+    assert name != kept.file_name("table", ["madefrom"])
+    assert kept.load(name) is None
+    kept.keep(name, b"1234")
+    assert kept.is_kept(name)
+    assert kept.load(name) == b"1234"
+    (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-1])
+    assert kept.load(name) is None
+
+
+def test_the_fold_table_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept, "_folders", lambda: (tmp_path,))
+    made, again = (arabic.fold_table.__wrapped__() for _ in range(2))
+    assert [path.name.split("-")[0] for path in tmp_path.iterdir()] == [
+        "dedup.text.arabic.fold_table"
+    ]
+    for one, other in zip(made, again, strict=True):
+        assert np.array_equal(one, other)

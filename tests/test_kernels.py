@@ -437,10 +437,14 @@ def test_longest_phrases(lists, phrases):
     words = np.zeros((len(phrases), 4), dtype=np.uint32)
     for row, phrase in zip(words, phrases, strict=True):
         row[: len(phrase)] = phrase
-    out = np.empty(len(lists), dtype=np.uint8)
+    out = np.empty((3, len(lists)), dtype=np.uint8)
     size = np.array([len(phrase) for phrase in phrases], dtype=np.int64)
-    text_kernels.longest_phrases(flat, pointer, words, size, out)
-    assert out.tolist() == [twins.longest_phrase(items, phrases) for items in lists]
+    role = np.arange(len(phrases)) % 2
+    text_kernels.longest_phrases(flat, pointer, words, size, role, out)
+    assert out.tolist() == [
+        [twins.longest_phrase(items, phrases[of::2] if of < 2 else []) for items in lists]
+        for of in range(3)
+    ]
 
 
 @pytest.mark.parametrize("length", [0, 1, 24, 25])

@@ -34,7 +34,7 @@ LAYERS = [
 ]
 # Inside a layer, too, files come in an order.
 INSIDE = {
-    "dedup.engines": "processes compiled memory threads",
+    "dedup.engines": "processes kept compiled memory threads",
     "dedup.text": "utf8 wrapping kernels arabic blocks lexicon dumps corpus",
     "dedup.sketch": "kernels minhash lsh",
     "dedup.match": "kernels verify groups order across passages stories sentences",

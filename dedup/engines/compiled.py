@@ -10,21 +10,18 @@ leaves kernels as they are written.
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import os
 import re
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import cache, cached_property
-from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from dedup.engines import kept
 from dedup.engines.processes import POSSIBLE, in_parts
 
 INTERPRETED = os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
@@ -36,7 +33,6 @@ _C: dict[str, Any] = {
     "uint64": ctypes.c_uint64,
     "float64": ctypes.c_double,
 }
-_DIGEST = 32  # bytes
 _lock = threading.RLock()
 _made: list[Kernel] = []  # all kernels of the modules that were imported
 
@@ -82,30 +78,21 @@ class Kernel:
 
     def is_kept(self) -> bool:
         """Whether it was compiled on this machine before."""
-        return INTERPRETED or any((folder / self._file).is_file() for folder in _folders())
+        return INTERPRETED or kept.is_kept(self._file)
 
     @cached_property
     def _file(self) -> str:
-        made_from = [self.signature, _machine(), *map(_source, sorted(_modules(self.function)))]
-        digest = hashlib.sha256("\0".join(made_from).encode()).hexdigest()[:20]
-        return f"{self.__module__}.{self.__name__}-{digest}.o"
+        made_from = [self.signature, _machine(), _written(self.__module__)]
+        return kept.file_name(f"{self.__module__}.{self.__name__}", made_from)
 
     def _address(self) -> int:
         with _lock:
-            for folder in _folders():
-                with suppress(OSError):
-                    kept = (folder / self._file).read_bytes()
-                    if hashlib.sha256(kept[_DIGEST:]).digest() == kept[:_DIGEST]:
-                        return _load(kept[_DIGEST:])
-            return _load(self.compile())
+            return _load(kept.load(self._file) or self.compile())
 
     def compile(self) -> bytes:
         """Compile it, and keep what comes of it."""
         code = _compile(self)
-        for folder in _folders():
-            with suppress(OSError):
-                _keep(folder / self._file, hashlib.sha256(code).digest() + code)
-                break
+        kept.keep(self._file, code)
         return code
 
     def _caller(self, address: int) -> Callable[..., Any]:
@@ -184,7 +171,7 @@ def compile_all() -> None:
     """Compile those that are missing, on all cores, where they can be kept."""
     left = sorted(missing(), key=lambda kernel: len(kernel.function.__code__.co_code))
     parts = min(len(left), os.cpu_count() or 1)
-    if parts > 1 and POSSIBLE and can_keep():
+    if parts > 1 and POSSIBLE and kept.can_keep():
 
         def work(part: int) -> None:
             for kernel in left[part::parts]:
@@ -193,42 +180,11 @@ def compile_all() -> None:
         in_parts(work, parts)
 
 
-def can_keep() -> bool:
-    """Whether there is a folder to keep what is compiled in."""
-    for folder in _folders():
-        with suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=folder).close()
-            return True
-    return False
-
-
 @cache
-def _folders() -> tuple[Path, ...]:
-    """Where compiled kernels may lie: nobody else may write there, since what is loaded runs."""
-    chosen = os.environ.get("NUMBA_CACHE_DIR")
-    if chosen:
-        return (Path(chosen),)
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    return Path(__file__).parents[1] / "__pycache__", home / "dedup"
-
-
-def _keep(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink()
-        raise
-
-
-def _modules(function: FunctionType) -> set[str]:
-    """The modules whose functions may be part of a function's code, and this one."""
+def _written(module: str) -> str:
+    """How the modules are written whose functions may be part of a module's code, and this one."""
     found = {__name__}
-    left = [function.__module__]
+    left = [module]
     while left:
         name = left.pop()
         if name not in found:
@@ -239,15 +195,7 @@ def _modules(function: FunctionType) -> set[str]:
                 if isinstance(value, (Kernel, FunctionType)) and value.__module__ in sys.modules
                 and value.__module__.partition(".")[0] == __name__.partition(".")[0]
             ]  # fmt: skip
-    return found
-
-
-@cache
-def _source(module: str) -> str:
-    spec = sys.modules[module].__spec__
-    assert spec is not None
-    source: str | None = spec.loader.get_source(module)  # type: ignore[union-attr]
-    return source or ""
+    return "\0".join(map(kept.source, sorted(found)))
 
 
 # -- machine code ---------------------------------------------------------------------------------

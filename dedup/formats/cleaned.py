@@ -19,7 +19,9 @@ from dedup.records import I64, KINDS, Bool
 from dedup.text.corpus import Corpus
 
 _NAMES = ["white-space", *(rule.name for rule in RULES.values())]
-_RULES, _KINDS = encode.values(_NAMES), encode.values(["", *KINDS])
+_RULES, _KINDS = (
+    encode.table([orjson.dumps(name) for name in names]) for names in (_NAMES, ["", *KINDS])
+)
 _TOLD = {
     name: np.array([False, *(name in rule.numbers for rule in RULES.values())])
     for rule in RULES.values() for name in rule.numbers

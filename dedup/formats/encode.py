@@ -10,6 +10,7 @@ import orjson
 
 from dedup.formats import kernels
 from dedup.records import I64, U8, Bool
+from dedup.text.blocks import pointer_of
 
 
 class Column(NamedTuple):
@@ -41,6 +42,12 @@ Piece: TypeAlias = "Column | bytes"
 def constant(piece: bytes) -> Column:
     """The same for all rows."""
     return Column(piece, np.array([0]), np.array([len(piece)]))
+
+
+def table(pieces: Sequence[bytes]) -> Column:
+    """Pieces to take from."""
+    bounds = pointer_of(np.array([len(piece) for piece in pieces], dtype=np.int64))
+    return Column(b"".join(pieces), bounds[:-1], bounds[1:])
 
 
 def values(column: Sequence[Any] | np.ndarray[Any, Any]) -> Column:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import regex
 
+from dedup.engines import kept
 from dedup.records import I32, U8
 from dedup.text import kernels
 
@@ -179,6 +180,18 @@ class FoldTable(NamedTuple):
 @lru_cache(maxsize=1)
 def fold_table() -> FoldTable:
     """The fold of every code point below TABLE_SIZE, taken from `tokens` itself."""
+    made_from = (unicodedata.unidata_version, regex.__version__, kept.source(__name__))
+    name = kept.file_name(f"{__name__}.fold_table", made_from)
+    found = kept.load(name)
+    if found is None:
+        table = _fold_table()
+        kept.keep(name, table.action.tobytes() + table.extra.tobytes())
+        return table
+    numbers = np.frombuffer(found, dtype=np.int32)
+    return FoldTable(numbers[:TABLE_SIZE], numbers[TABLE_SIZE:])
+
+
+def _fold_table() -> FoldTable:
     action = np.zeros(TABLE_SIZE, dtype=np.int32)
     action[0xAC00:0xD7A4] = np.arange(0xAC00, 0xD7A4)  # Hangul: as it is
     han = np.array([ord(c) for c in _ONE.findall("".join(map(chr, range(0x3400, 0xA000))))])

@@ -144,7 +144,8 @@ def build(
 
     def scanned(batch: Batch) -> tuple[Batch, list[Scan], dict[str, U8]]:
         found = scan(batch.texts, lexicon.common, sentences=sentences, seed=lexicon.seed)
-        phrases = {role: lexicon.begins(found.blocks, role) for role in JUDGED}
+        begins = lexicon.begins(found.blocks)
+        phrases = {role: begins[role] for role in JUDGED}
         lines = [
             scan(column, lexicon.common, lines=False, seed=lexicon.seed)
             for column in (batch.titles, batch.abstracts)

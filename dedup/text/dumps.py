@@ -10,11 +10,12 @@ follows it: the prose after a headline takes up its words and drops those of the
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from dedup.records import F64, I64, U32, Bool, Strings
+from dedup.records import F64, I64, U8, U32, Bool, Strings
 from dedup.text import kernels
 from dedup.text.blocks import Blocks, scan, stems_of
 from dedup.text.lexicon import Lexicon
@@ -73,10 +74,11 @@ def cut_articles(text: str, lexicon: Lexicon) -> tuple[Blocks, list[Article]]:
     n = blocks.key.size
     if n == 0:
         return blocks, []
-    heading = blocks.headings() & (lexicon.begins(blocks, "prose") == 0)
-    marker, linked = _markers(blocks, heading, lexicon)
+    begins = lexicon.begins(blocks)
+    heading = blocks.headings() & (begins["prose"] == 0)
+    marker, linked = _markers(blocks, heading, begins)
     boxed = _after_boxes(heading, marker)
-    credits = _credit_lines(blocks, heading, marker, lexicon)
+    credits = _credit_lines(blocks, heading, marker, begins["credit"] > 0, lexicon)
     cuts = {line - 1: (line, support, 0.0) for line, support in credits.items()}
     for at, score in _cohesion_cuts(text, blocks, heading & ~marker, linked, boxed, sorted(cuts)):
         cuts[at] = (-1, 0, score)
@@ -91,20 +93,22 @@ def cut_articles(text: str, lexicon: Lexicon) -> tuple[Blocks, list[Article]]:
     return blocks, articles
 
 
-def _markers(blocks: Blocks, heading: Bool, lexicon: Lexicon) -> tuple[Bool, Bool]:
+def _markers(blocks: Blocks, heading: Bool, begins: Mapping[str, U8]) -> tuple[Bool, Bool]:
     """Lines the lexicon knows, bool[n] each: headers and furniture; links behind a header.
 
     The former are never headlines. The latter may be: 'watch.. the moment when' is a link in one
     place and a headline in another.
     """
-    header, leadin, footer = (lexicon.begins(blocks, r) for r in ("header", "leadin", "footer"))
+    header, leadin, footer = (begins[role] for role in ("header", "leadin", "footer"))
     length = blocks.length()
     alone = heading & (length > 0) & (length == np.maximum(np.maximum(header, leadin), footer))
     linked = heading & ((leadin > 0) | ((header > 0) & (header == blocks.lead)))
     return np.asarray(alone), np.asarray(linked & ~alone)
 
 
-def _credit_lines(blocks: Blocks, heading: Bool, marker: Bool, lexicon: Lexicon) -> dict[int, int]:
+def _credit_lines(
+    blocks: Blocks, heading: Bool, marker: Bool, known: Bool, lexicon: Lexicon
+) -> dict[int, int]:
     """Credit lines, each with the number of lines that share its wording."""
     n = heading.size
     length = blocks.length()
@@ -124,8 +128,7 @@ def _credit_lines(blocks: Blocks, heading: Bool, marker: Bool, lexicon: Lexicon)
         for part in set(blocks.wordings(b)):
             anywhere[part] += 1
             inside[part] += int(placed[b])
-    known = lexicon.begins(blocks, "credit") > 0
-    words, size = lexicon.phrases["credit"]
+    words, size, _ = lexicon.phrases.of("credit")
     phrases = {tuple(row[:k].tolist()) for row, k in zip(words, size.tolist(), strict=True)}
     found = {}
     for b in np.flatnonzero(placed).tolist():

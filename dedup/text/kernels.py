@@ -607,35 +607,34 @@ def is_heading(bits: Any, length: Any) -> Any:
     return 0 < length <= 24 and (bits & (STOP | SENTENCES)) == 0
 
 
-@kernel("void(uint32[], int64[], uint32[,], int64[], uint8[])")
-def longest_phrases(tokens: Any, pointer: Any, words: Any, size: Any, out: Any) -> None:
-    """How many tokens of each block's beginning are a phrase, the longest one.
+@kernel("void(uint32[], int64[], uint32[,], int64[], int64[], uint8[,])")
+def longest_phrases(tokens: Any, pointer: Any, words: Any, size: Any, role: Any, out: Any) -> None:
+    """How many tokens of each block's beginning are a phrase of each role, the longest one.
 
     Args:
         tokens: uint32; token hashes, block after block.
         pointer: int64[n + 1]; where each block's tokens begin.
         words: uint32[p, w]; phrases, sorted by their first token.
         size: int64[p]; tokens of each phrase, w at most.
-        out: uint8[n] out; 0 for blocks that begin with no phrase.
+        role: int64[p]; what each phrase is.
+        out: uint8[roles, n] out; 0 for blocks that begin with no phrase.
     """
-    p = size.size
-    for b in range(out.size):
-        out[b] = 0
+    out[:] = 0
+    for b in range(pointer.size - 1):
         at, length = pointer[b], pointer[b + 1] - pointer[b]
-        if length == 0 or p == 0:
+        if length == 0:
             continue
-        low, high = 0, p
+        low, high = 0, size.size
         while low < high:
             middle = (low + high) // 2
             if words[middle, 0] < tokens[at]:
                 low = middle + 1
             else:
                 high = middle
-        while low < p and words[low, 0] == tokens[at]:
-            n = size[low]
-            k = 1
+        while low < size.size and words[low, 0] == tokens[at]:
+            n, k = size[low], 1
             while k < min(n, length) and words[low, k] == tokens[at + k]:
                 k += 1
-            if k == n and n > out[b]:
-                out[b] = n
+            if k == n and n > out[role[low], b]:
+                out[role[low], b] = n
             low += 1

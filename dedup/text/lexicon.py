@@ -20,41 +20,48 @@ LONGEST = 6
 
 
 class Phrases(NamedTuple):
-    """The phrases of a role.
+    """Folded phrases.
 
     Attributes:
         words: uint32[p, LONGEST]; token hashes, sorted by the first one.
         size: int64[p]; tokens of each.
+        role: int64[p]; index into `ROLES`.
     """
 
     words: U32
     size: I64
+    role: I64
+
+    def of(self, role: str) -> Phrases:
+        """Those of a role."""
+        which = self.role == ROLES.index(role)
+        return Phrases(*(column[which] for column in self))
 
 
 class Lexicon(NamedTuple):
-    """Folded phrases by role.
+    """What the program knows of words.
 
     Attributes:
-        phrases: role -> its phrases.
+        phrases: of all roles.
         common: uint32, sorted; stems of function words.
         seed: of the tokens' hashes.
     """
 
-    phrases: dict[str, Phrases]
+    phrases: Phrases
     common: U32
     seed: int = Config.seed
 
     def common_tokens(self) -> U32:
         """uint32; function words as token hashes."""
-        words, size = self.phrases["common"]
+        words, size, _ = self.phrases.of("common")
         single: U32 = words[size == 1, 0]
         return single
 
-    def begins(self, blocks: Blocks, role: str) -> U8:
-        """uint8[n]; tokens of the longest phrase of a role that each block begins with, or 0."""
-        out = np.zeros(blocks.key.size, dtype=np.uint8)
-        kernels.longest_phrases(blocks.tokens, blocks.pointer, *self.phrases[role], out)
-        return out
+    def begins(self, blocks: Blocks) -> dict[str, U8]:
+        """Role -> uint8[n]; tokens of its longest phrase that each block begins with, or 0."""
+        out = np.empty((len(ROLES), blocks.key.size), dtype=np.uint8)
+        kernels.longest_phrases(blocks.tokens, blocks.pointer, *self.phrases, out)
+        return dict(zip(ROLES, out, strict=True))
 
 
 @lru_cache(maxsize=2)
@@ -108,20 +115,20 @@ def parse(
             )
         words[role].append(phrase)
         places.setdefault(phrase, "--marker")
-    phrases = {role: _phrases(words[role], places, seed) for role in ROLES}
+    phrases = _phrases(words, places, seed)
     common = np.unique(np.concatenate(stems(words["common"])))
     return Lexicon(phrases, common[common != 0], seed)
 
 
-def _phrases(words: list[str], places: dict[str, str], seed: int) -> Phrases:
-    hashed = token_hashes(words, seed)
-    for phrase, tokens in zip(words, hashed, strict=True):
-        if not 0 < tokens.size <= LONGEST:
-            raise ConfigError(
-                f"{places[phrase]}: {phrase!r} has {tokens.size} words; 1 to {LONGEST} fit"
-            )
-    out = np.zeros((len(hashed), LONGEST), dtype=np.uint32)
-    for row, tokens in zip(out, hashed, strict=True):
-        row[: tokens.size] = tokens
+def _phrases(words: dict[str, list[str]], places: dict[str, str], seed: int) -> Phrases:
+    written = [phrase for role in ROLES for phrase in words[role]]
+    hashed = token_hashes(written, seed)
+    size = np.array([tokens.size for tokens in hashed], dtype=np.int64)
+    for at in np.flatnonzero((size < 1) | (size > LONGEST)).tolist():
+        phrase = written[at]
+        raise ConfigError(f"{places[phrase]}: {phrase!r} has {size[at]} words; 1 to {LONGEST} fit")
+    out = np.zeros((size.size, LONGEST), dtype=np.uint32)
+    out[np.arange(LONGEST) < size[:, None]] = np.concatenate(hashed)
+    role = np.repeat(np.arange(len(ROLES)), [len(words[role]) for role in ROLES])
     order = np.argsort(out[:, 0], kind="stable")
-    return Phrases(out[order], np.array([tokens.size for tokens in hashed], dtype=np.int64)[order])
+    return Phrases(out[order], size[order], role[order])
