@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from operator import attrgetter, or_
+from operator import attrgetter, itemgetter, or_
 from pathlib import PurePath
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ from dedup.formats.lines import refused
 from dedup.formats.row import UNREAD, Object, Rows, fields_of, find_texts
 from dedup.formats.sections import with_text
 from dedup.records import ALIASES, I64, U8, Batch, Bool, Rejected, Strings
+from dedup.text.blocks import pointer_of
 from dedup.text.utf8 import is_utf8
 
 Fields: TypeAlias = Counter[tuple[str, str]]
@@ -337,10 +338,10 @@ class Parser:
         """Which lines hold no text."""
         left = list(range(len(structs)))
         for name in self.texts:
-            field = attrgetter(f"f{self._place[name]}")
-            left = [at for at in left if not _is_string(field(structs[at]))]
-            if not left:
-                break
+            column = list(map(attrgetter(f"f{self._place[name]}"), structs))
+            if _are_strings(column):
+                return []
+            left = [at for at in left if not _is_string(column[at])]
         return left
 
     def no_text(self, line: bytes) -> str:
@@ -398,9 +399,9 @@ def _usable(column: Sequence[Any], kinds: tuple[type, ...]) -> Sequence[Any] | N
     """The values of some kinds, None in the place of others; None if there are no such."""
     if column.count(None) == len(column):
         return None
-    if kinds == STRING:
+    if kinds == STRING and not _are_strings(column):
         column = [value if _is_string(value) else None for value in column]
-    else:
+    elif kinds != STRING:
         types = set(map(type, column))
         if msgspec.Raw in types:  # the field serves as a string, too
             column = [value and orjson.loads(memoryview(value)) for value in column]
@@ -414,11 +415,17 @@ def _is_string(value: msgspec.Raw | None) -> bool:
     return value is not None and memoryview(value)[0] == QUOTE
 
 
+def _are_strings(column: Sequence[msgspec.Raw | None]) -> bool:
+    """Whether all are; without a look at each from Python."""
+    if None in column:
+        return False
+    return set(map(itemgetter(0), map(memoryview, column))) <= {QUOTE}
+
+
 def _strings(values: Sequence[msgspec.Raw]) -> Strings:
-    views = [memoryview(value) for value in values]
-    starts = np.zeros(len(views) + 1, dtype=np.int64)
-    np.cumsum([view.nbytes for view in views], out=starts[1:])
-    return Strings(b"".join(views), starts, quoted=True)
+    views = list(map(memoryview, values))
+    size = np.fromiter(map(attrgetter("nbytes"), views), dtype=np.int64, count=len(views))
+    return Strings(b"".join(views), pointer_of(size), quoted=True)
 
 
 def names_of(meaning: str, config: Config) -> tuple[str, ...]:
