@@ -415,15 +415,13 @@ def _is_string(value: msgspec.Raw | None) -> bool:
     return value is not None and memoryview(value)[0] == QUOTE
 
 
-def _are_strings(column: Sequence[msgspec.Raw | None]) -> bool:
-    """Whether all are; without a look at each from Python."""
-    if None in column:
-        return False
-    return set(map(itemgetter(0), map(memoryview, column))) <= {QUOTE}
+def _are_strings(column: Sequence[Any]) -> bool:
+    """Whether all values are; without a look at each from Python."""
+    return None not in column and set(map(itemgetter(0), map(memoryview, column))) <= {QUOTE}
 
 
-def _strings(values: Sequence[msgspec.Raw]) -> Strings:
-    views = list(map(memoryview, values))
+def _strings(values: Sequence[Any]) -> Strings:
+    views: list[memoryview] = list(map(memoryview, values))
     size = np.fromiter(map(attrgetter("nbytes"), views), dtype=np.int64, count=len(views))
     return Strings(b"".join(views), pointer_of(size), quoted=True)
 
