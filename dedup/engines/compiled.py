@@ -278,10 +278,10 @@ def _compile(kernel: Kernel) -> bytes:
     elif kernel.results:
         gives = numba.from_dtype(np.dtype(kernel.results[0]))
         lines.append("    return found")
-    known: dict[str, Any] = {
-        "kernel": _dispatchers(kernel.__module__)[kernel.__name__],
-        "numba": numba,
-    }
+    # Inlined, it is compiled once, not by itself and in the entry.
+    inlined = numba.njit(inline="always", error_model="numpy")
+    function = _dispatchers(kernel.__module__)[kernel.__name__].py_func
+    known: dict[str, Any] = {"kernel": inlined(function), "numba": numba}
     exec("\n".join([f"def entry({', '.join(takes)}):", *lines]), known)
     entry = numba.cfunc(gives(*kinds), error_model="numpy")(known["entry"])
     module = llvm.parse_assembly(entry.inspect_llvm())

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from operator import attrgetter, itemgetter, or_
+from operator import attrgetter, or_
 from pathlib import PurePath
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
@@ -416,13 +416,13 @@ def _is_string(value: msgspec.Raw | None) -> bool:
 
 
 def _are_strings(column: Sequence[Any]) -> bool:
-    """Whether all values are; without a look at each from Python."""
-    return None not in column and set(map(itemgetter(0), map(memoryview, column))) <= {QUOTE}
+    """Whether all values are."""
+    return None not in column and {memoryview(value)[0] for value in column} <= {QUOTE}
 
 
-def _strings(values: Sequence[Any]) -> Strings:
-    views: list[memoryview] = list(map(memoryview, values))
-    size = np.fromiter(map(attrgetter("nbytes"), views), dtype=np.int64, count=len(views))
+def _strings(values: Sequence[msgspec.Raw]) -> Strings:
+    views = [memoryview(value) for value in values]
+    size = np.array([view.nbytes for view in views], dtype=np.int64)
     return Strings(b"".join(views), pointer_of(size), quoted=True)
 
 
