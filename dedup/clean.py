@@ -33,7 +33,7 @@ from dedup.match.groups import Groups, group, without
 from dedup.match.order import keeping_order, rank_of
 from dedup.match.sentences import Sentences, needed, sentences
 from dedup.match.stories import find_stories
-from dedup.records import I64, Batch, Bool, Counts
+from dedup.records import I64, Batch, Bool, Buffer, Counts
 from dedup.report import summary
 from dedup.result import Result
 from dedup.text import lexicon
@@ -322,9 +322,9 @@ class Sink:
         self._keep = not discard and not outputs.takes("clean")
         self.writes = outputs.writes and not self._keep  # in pieces of any size
 
-    def put(self, name: str, lines: bytes) -> None:
+    def put(self, name: str, lines: Buffer) -> None:
         """Take lines of "clean", "removed", "dropped", "rejected", "kept" or "stats"."""
         if lines and self._outputs.takes(name):
             self._outputs.write(name, lines)
         elif lines and self._keep:
-            self.lines.setdefault(name, []).append(lines)
+            self.lines.setdefault(name, []).append(bytes(lines))

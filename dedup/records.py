@@ -20,6 +20,7 @@ U64: TypeAlias = npt.NDArray[np.uint64]
 F32: TypeAlias = npt.NDArray[np.float32]
 F64: TypeAlias = npt.NDArray[np.float64]
 Bool: TypeAlias = npt.NDArray[np.bool_]
+Buffer: TypeAlias = bytes | memoryview
 
 SHOWN = 5  # rejected lines that the summary shows
 KINDS = (*config.KINDS, "blank")

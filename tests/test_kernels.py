@@ -204,7 +204,8 @@ def test_places_and_cuts(given_texts, ascii_only, data):
     ]
     first, added = 2 * np.arange(rows.size + 1), [b"%d" % n for n in which]
     structs = encode.values(which)
-    spliced = rows.spliced(which, first, places[0::2].copy(), places[1::2].copy(), structs)
+    cut_start, cut_end = places[0::2].copy(), places[1::2].copy()
+    spliced = bytes(rows.spliced(which, first, cut_start, cut_end, structs))
     mine = [places[4 * n : 4 * n + 4] - rows.start[n] for n in which]
     assert spliced.split(b"\n")[:-1] == [
         twins.splice(row.raw, [(at[0], at[1]), (at[2], at[3])], added[n])[:-1]

@@ -157,7 +157,7 @@ def test_spans(text, kinds, expected):
         places = rows.byte_places(one - 1, 2 * cuts.first, chars)
         structs = encode.values([{}])
         cut_start, cut_end = places[0::2].copy(), places[1::2].copy()
-        cleaned = rows.spliced(one - 1, cuts.first, cut_start, cut_end, structs)
+        cleaned = bytes(rows.spliced(one - 1, cuts.first, cut_start, cut_end, structs))
         assert json.loads(cleaned) == {**record, "text": expected, "dedup": {}}
 
 

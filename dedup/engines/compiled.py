@@ -182,7 +182,9 @@ def compile_all() -> None:
 
 @cache
 def _written(module: str) -> str:
-    """How the modules are written whose functions may be part of a module's code, and this one."""
+    """A digest of how the modules are written whose functions may be part of a module's code, and
+    this one.
+    """
     found = {__name__}
     left = [module]
     while left:
@@ -195,7 +197,7 @@ def _written(module: str) -> str:
                 if isinstance(value, (Kernel, FunctionType)) and value.__module__ in sys.modules
                 and value.__module__.partition(".")[0] == __name__.partition(".")[0]
             ]  # fmt: skip
-    return "\0".join(map(kept.source, sorted(found)))
+    return kept.digest(map(kept.source, sorted(found)))
 
 
 # -- machine code ---------------------------------------------------------------------------------

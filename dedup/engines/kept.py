@@ -19,7 +19,12 @@ _DIGEST = 32  # bytes
 
 def file_name(name: str, made_from: Iterable[str]) -> str:
     """The name of the file for what is made from something."""
-    return f"{name}-{hashlib.sha256(chr(0).join(made_from).encode()).hexdigest()[:20]}"
+    return f"{name}-{digest(made_from)[:20]}"
+
+
+def digest(parts: Iterable[str]) -> str:
+    """One for all parts."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def is_kept(name: str) -> bool:

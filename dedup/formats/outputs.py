@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from dedup.errors import InputError
 from dedup.formats import columns
+from dedup.records import Buffer
 
 UNWRITTEN = (".bz2", ".xz")
 SIDE = ("removed", "dropped", "rejected")
@@ -36,7 +37,7 @@ class StandardOutput:
             raise InputError("standard output: is closed; name a file with -o")
         self._file = sys.stdout.buffer
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Buffer) -> None:
         """Write all bytes."""
         rest = memoryview(data)
         with _one_line("standard output"):
@@ -163,7 +164,7 @@ class Outputs:
     def __enter__(self) -> Outputs:
         return self
 
-    def write(self, name: str, data: bytes) -> None:
+    def write(self, name: str, data: Buffer) -> None:
         """Append to one of "clean", "removed", "dropped", "rejected", "stats", "kept",
         "report", "spans", and files that were added.
 

@@ -126,7 +126,7 @@ class Rows(NamedTuple):
 
     def spliced(
         self, which: I64, first: I64, cut_start: I64, cut_end: I64, structs: Column
-    ) -> bytes:
+    ) -> memoryview:
         """Some rows as lines, without what goes, each with its struct as a field more.
 
         Args:
@@ -145,7 +145,7 @@ class Rows(NamedTuple):
             self._buf(), start, end, first[which], first[which + 1], cut_start, cut_end,
             np.frombuffer(structs.data, dtype=np.uint8), added_start, added_end, out,
         )  # fmt: skip
-        return out[:size].tobytes()
+        return out[:size].data
 
     def _buf(self) -> U8:
         return np.frombuffer(self.data, dtype=np.uint8)

@@ -20,9 +20,9 @@ from dedup.formats.encode import Column, Piece
 from dedup.formats.row import Row, Rows
 from dedup.judge.kept import explained
 from dedup.judge.verdicts import KEPT
-from dedup.records import I64, KINDS, U8, Counts
+from dedup.records import I64, KINDS, U8, Buffer, Counts
 
-Put: TypeAlias = Callable[[str, bytes], None]
+Put: TypeAlias = Callable[[str, Buffer], None]
 """Takes "clean", "removed", "dropped", "kept" or "rejected", and lines."""
 
 PIECE = 1 << 20  # bytes that are copied at once
@@ -68,7 +68,7 @@ def write(
         ]
 
         def work(part: int) -> Written:
-            def spool(name: str, lines: bytes) -> None:
+            def spool(name: str, lines: Buffer) -> None:
                 files[part - 1][name].write(lines)
 
             start, stop = bounds[part : part + 2]
