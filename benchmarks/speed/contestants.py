@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -126,10 +127,13 @@ def versions(contestants: Iterable[Contestant]) -> dict[str, dict[str, str]]:
 def run(contestant: Contestant, source: Path, target: Path, log: Path) -> dict[str, float]:
     """Run a contestant once; its seconds, peak memory and exit code."""
     command = contestant.command(source, target)
+    # As with a user's own Python, nobody compiles the same modules again.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     measured = subprocess.run(
         [sys.executable, "-I", str(MEASURE), str(log), *command],
         check=True,
         capture_output=True,
+        env=environment,
     )
     result: dict[str, float] = json.loads(measured.stdout)
     return result
