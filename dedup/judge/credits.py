@@ -128,13 +128,11 @@ def _templates(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
     shares: dict[tuple[int, ...], set[int]] = defaultdict(set)
     wordings: dict[int, list[tuple[int, ...]]] = {}
     record = corpus.record_of()
-    for b in np.flatnonzero(edge & np.isin(verdicts.rule, (KEPT, CREDIT))).tolist():
-        known = int(credit[b])
-        if not bare[b] and not (short[b] and known) and known < 2:
-            continue
+    likely = edge & (bare | (short & (credit > 0)) | (credit > 1))
+    for b in np.flatnonzero(likely & verdicts.by((KEPT, CREDIT))).tolist():
         wordings[b] = [
             (int(corpus.source[record[b]]), int(evidence.at_head[b]), *part)
-            for part in _wordings(corpus, b, known, bool(short[b]))
+            for part in _wordings(corpus, b, int(credit[b]), bool(short[b]))
         ]
         for part in wordings[b]:
             shares[part].add(int(record[b]))

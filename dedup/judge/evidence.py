@@ -281,12 +281,11 @@ def _first_sentences(blocks: Blocks, leads: I64, prose: Bool) -> tuple[I64, I64]
             out = out * _ODD + tokens[at]
         return out
 
-    known, which = np.unique(code(pointer[leads], stop), return_index=True)
     block = np.flatnonzero(prose)
-    mine = code(pointer[block], pointer[block + 1])
-    at = np.minimum(np.searchsorted(known, mine), known.size - 1)
-    alike = known[at] == mine
-    block, which = block[alike], which[at[alike]]
+    codes = (code(pointer[leads], stop), code(pointer[block], pointer[block + 1]))
+    which = first_equal(np.concatenate(codes))[leads.size :]
+    alike = which < leads.size
+    block, which = block[alike], which[alike]
     equal = np.zeros(block.size, dtype=np.bool_)
     for k, (b, lead, end) in enumerate(zip(block, leads[which], stop[which], strict=True)):
         equal[k] = np.array_equal(tokens[pointer[b] : pointer[b + 1]], tokens[pointer[lead] : end])
