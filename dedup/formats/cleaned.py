@@ -55,6 +55,8 @@ def removal_lines(judged: Judged, base: int, rows: Rows, cuts: Cuts, text: Colum
         cuts: what goes of them.
         text: that as it stands in the JSON strings.
     """
+    if not cuts.start.size:
+        return b""
     corpus, why, row = judged.corpus, cuts.reasons(judged), cuts.row
     source, which = np.unique(corpus.source[base + row], return_inverse=True)
     sources = encode.values([corpus.sources[number] for number in source.tolist()])
@@ -66,7 +68,7 @@ def removal_lines(judged: Judged, base: int, rows: Rows, cuts: Cuts, text: Colum
         b',"line":', encode.values(_lines(rows, cuts)),
         b',"start":', encode.values(cuts.start),
         b',"end":', encode.values(cuts.end),
-        b',"text":"', text,
+        b',"text":"', text.packed(),
         b'","kind":', _KINDS.take(cuts.kind),
         b',"similarity":', encode.values(why.similarity),
         b',"match":', encode.constant(b"null").only(~matched), *_match(corpus, why),

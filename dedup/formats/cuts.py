@@ -76,6 +76,13 @@ class Cuts(NamedTuple):
     block: I64
     part: I64
 
+    @classmethod
+    def none(cls, rows: int) -> Cuts:
+        """Nothing goes."""
+        number, kind = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint8)
+        first, whole = np.zeros(rows + 1, dtype=np.int64), np.zeros(0, dtype=np.bool_)
+        return cls(first, number, number, kind, whole, number, number)
+
     @property
     def row(self) -> I64:
         """int64[k]; the row that each is of."""
@@ -137,6 +144,8 @@ def _touched(judged: Judged) -> Bool:
 
 def _cuts(judged: Judged, base: int, batch: Rows, touched: Bool) -> Cuts:
     """What goes of the rows of a batch, which begins with record `base`."""
+    if not touched.any():
+        return Cuts.none(batch.size)
     corpus, verdicts = judged.corpus, judged.verdicts
     bounds = corpus.first[base : base + batch.size + 1]
     begin, stop = int(bounds[0]), int(bounds[-1])

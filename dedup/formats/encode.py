@@ -30,6 +30,10 @@ class Column(NamedTuple):
         """The pieces of some rows."""
         return self._replace(start=self.start[which], end=self.end[which])
 
+    def packed(self) -> Column:
+        """The same pieces without what lies between them."""
+        return joined([self], self.start.size)
+
     def only(self, which: Bool) -> Column:
         """The pieces of some rows, nothing for the others."""
         return self._replace(start=self.start * which, end=self.end * which)
@@ -64,11 +68,14 @@ def joined(pieces: Sequence[Piece], n: int) -> Column:
     parts: list[bytes] = []
     size = 0
     for at, piece in enumerate(pieces):
-        column = constant(piece) if isinstance(piece, bytes) else piece
-        np.add(column.start, size, out=start[:, at])
-        np.add(column.end, size, out=end[:, at])
-        parts.append(column.data)
-        size += len(column.data)
+        if isinstance(piece, bytes):
+            start[:, at], end[:, at] = size, size + len(piece)
+            parts.append(piece)
+        else:
+            np.add(piece.start, size, out=start[:, at])
+            np.add(piece.end, size, out=end[:, at])
+            parts.append(piece.data)
+        size += len(parts[-1])
     out = np.empty(int((end - start).sum()), dtype=np.uint8)
     bounds = np.empty(n + 1, dtype=np.int64)
     kernels.join(np.frombuffer(b"".join(parts), dtype=np.uint8), start, end, out, bounds)

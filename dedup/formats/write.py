@@ -101,7 +101,7 @@ def _write(
         n = batch.size
         removed = np.diff(cuts.first)
         cut_start, cut_end = _byte_spans(batch, cuts)
-        text = encode.joined([Column(batch.data, cut_start, cut_end)], cut_start.size)
+        text = Column(batch.data, cut_start, cut_end)
         put("removed", cleaned.removal_lines(judged, base, batch, cuts, text))
         kept = np.diff(corpus.first[base : base + n + 1]) - cuts.whole_blocks()
         dropped = (kept == 0) & (not config.keep_empty and not annotate)
@@ -136,6 +136,8 @@ def _write(
 
 def _byte_spans(batch: Rows, cuts: Cuts) -> tuple[I64, I64]:
     """First byte of each span that goes in the batch's data, and the byte after its last."""
+    if not cuts.start.size:
+        return cuts.start, cuts.end
     which = np.flatnonzero(np.diff(cuts.first))
     bounds = 2 * np.append(cuts.first[which], cuts.first[-1])
     places = batch.byte_places(which, bounds, np.column_stack((cuts.start, cuts.end)).ravel())
