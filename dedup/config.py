@@ -6,7 +6,6 @@ Flags, the Python API and the docs derive from `Config`; nothing restates a defa
 from __future__ import annotations
 
 import codecs
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
@@ -198,6 +197,8 @@ class Config:
         names = [setting.name for setting in fields(cls)]
         for name in settings:
             if name not in names:
+                import difflib  # noqa: PLC0415 - it takes a while
+
                 near = difflib.get_close_matches(name, names, 1)
                 hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
                 raise ConfigError(f"{name!r} is no setting; {hint}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Callable, Iterator
-from email.message import Message
 from typing import Any
 
 import orjson
@@ -101,6 +100,8 @@ def _kind(record: Any) -> tuple[str, str | None]:
     status = record.http_headers.get_statuscode()
     if status != "200":
         return f"status {status}", None
+    from email.message import Message  # noqa: PLC0415 - it takes a while
+
     header = Message()
     header["content-type"] = record.http_headers.get_header("Content-Type") or "response"
     return header.get_content_type(), header.get_content_charset()
