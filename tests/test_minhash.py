@@ -13,6 +13,7 @@ from dedup.engines.memory import Memory
 from dedup.sketch import kernels, lsh, minhash
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered")
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.integers(0, 2**32 - 1), min_size=3, max_size=80),

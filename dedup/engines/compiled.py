@@ -312,8 +312,9 @@ def _dispatchers(module: str) -> dict[str, Any]:
 
 
 def _functions(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
+    """Kernels and what they may call: the functions of modules that hold kernels."""
+    modules = {kernel.__module__ for kernel in _made}
     for name, value in vars(module).items():
         found = value.function if isinstance(value, Kernel) else value
-        own = isinstance(value, Kernel) or getattr(value, "__module__", "") == module.__name__
-        if isinstance(found, FunctionType) and own:
+        if isinstance(found, FunctionType) and found.__module__ in modules:
             yield name, found

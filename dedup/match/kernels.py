@@ -93,7 +93,6 @@ def confirm(tokens: Any, pointer: Any, which: Any, first: Any) -> None:
             first[i] = i
 
 
-@kernel("float64(uint64[], int64, int64, int64, int64, float64)")
 def jaccard(sets: Any, a: Any, a_end: Any, b: Any, b_end: Any, least: Any) -> float:
     """|A and B| / |A or B| of two sorted runs of `sets`; 0 as soon as it must be under `least`."""
     n, m = a_end - a, b_end - b
@@ -295,7 +294,6 @@ def containments(
         out[p] = inside / (end - at) if end > at else 0.0
 
 
-@kernel("int64(int32[], int64, int64, int64, int64, int32[], int32[,], int64[], int64[])")
 def common_run(
     label: Any, a: Any, a_end: Any, b: Any, b_end: Any, table: Any, room: Any, one: Any, other: Any
 ) -> int:

@@ -18,7 +18,6 @@ _S33 = np.uint64(33)
 _PRIME = np.uint64(0x100000001B3)
 
 
-@kernel("uint64(uint32[], int64, int64)")
 def shingle_hash(tokens: Any, at: Any, width: Any) -> Any:
     """uint64 hash of the tokens [at, at + width)."""
     h = _STEP

@@ -42,7 +42,6 @@ _U0 = np.uint64(0)
 _at = np.uint64  # an index that cannot be negative: Numba need not look where it counts from
 
 
-@kernel("uint64(uint64)")
 def mix64(x: Any) -> Any:
     """MurmurHash3's 64-bit finalizer."""
     x ^= x >> _S33
@@ -601,7 +600,6 @@ def _near(pointer: Any, stems: Any, b: Any, s: Any) -> Any:
     return _holds(stems, pointer[b], min(pointer[b + 1], pointer[b] + 300), s)
 
 
-@kernel("bool(int64, int64)")
 def is_heading(bits: Any, length: Any) -> Any:
     """Whether a block looks like a headline or subheading: one short run without a full stop."""
     return 0 < length <= 24 and (bits & (STOP | SENTENCES)) == 0
