@@ -193,7 +193,7 @@ def _parts(
     for number in numbers:
         part = verdicts.parts[number]
         block = part.block
-        if verdicts.rule[block] != STAYS:
+        if verdicts.rule[block] != KEPT:
             continue
         if part.tokens == blocks.pointer[block + 1] - blocks.pointer[block]:
             whole[block] = number
