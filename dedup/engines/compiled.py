@@ -182,15 +182,16 @@ def missing() -> list[Kernel]:
 
 def compile_all() -> None:
     """Compile those that are missing, on all cores, where they can be kept."""
+    if not can_keep():
+        return
     left = sorted(missing(), key=lambda kernel: len(kernel.function.__code__.co_code))
-    parts = min(len(left), os.cpu_count() or 1)
-    if parts > 1 and POSSIBLE and can_keep():
+    parts = max(1, min(len(left), os.cpu_count() or 1)) if POSSIBLE else 1
 
-        def work(part: int) -> None:
-            for kernel in left[part::parts]:
-                kernel.compile()
+    def work(part: int) -> None:
+        for kernel in left[part::parts]:
+            kernel.compile()
 
-        in_parts(work, parts)
+    in_parts(work, parts)
 
 
 def can_keep() -> bool:
