@@ -13,7 +13,7 @@ import orjson
 
 from dedup.clean import Progress, Source, clean
 from dedup.config import Config
-from dedup.errors import InputError
+from dedup.errors import InputError, NothingRead
 from dedup.records import Counts
 
 
@@ -70,14 +70,17 @@ def check(
         progress: called now and then.
 
     Raises:
-        DedupError: an input or setting cannot be used.
+        DedupError: an input or setting cannot be used, or not one line of the inputs be read.
     """
     if most < 0:
         raise InputError(f"--show: {most} is no number of findings; try 20")
     with tempfile.TemporaryDirectory() as folder:
         removed = Path(folder) / "check.removed.jsonl"
         result = clean(sources, removed=removed, discard=True, config=config, progress=progress)
+        counts = result.counts
+        if counts.rejected and not counts.records:
+            raise NothingRead(counts.why_rejected[0], counts.rejected)
         with removed.open("rb") as lines:
             rows = map(orjson.loads, lines)
             findings = list(islice((row for row in rows if row["kind"] != "blank"), most))
-    return Checked(result.counts, result.fields, findings)
+    return Checked(counts, result.fields, findings)

@@ -141,7 +141,7 @@ def run(
 ) -> Result:
     """Hand the data from stage to stage."""
     counts = Counts()
-    decided = Overrides(read(config.overrides) if config.overrides else [])
+    decided = Overrides(read(config.overrides, config.seed) if config.overrides else [])
     batches = _batches(inputs, counts, sink, progress)
     words = lexicon.load(config.marker, config.seed)
     dated = config.keep == "earliest"

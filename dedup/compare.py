@@ -12,7 +12,7 @@ import numpy as np
 from dedup.clean import COPY_SHARE, Source
 from dedup.config import Config
 from dedup.engines.memory import Memory
-from dedup.errors import RecordError
+from dedup.errors import NothingRead, RecordError
 from dedup.formats import Inputs, open_inputs
 from dedup.judge.evidence import gather
 from dedup.judge.judge import REPEAT_TOKENS, judge_residue
@@ -88,7 +88,7 @@ def compare(
         config: threshold, shingle, level, field names.
 
     Raises:
-        DedupError: an input cannot be used.
+        DedupError: an input cannot be used, or not one line of A or of B be read.
     """
     config = config or Config()
     rejected: list[str] = []
@@ -115,7 +115,7 @@ def _records(
     inputs: Inputs, config: Config, bounds: list[int], rejected: list[str]
 ) -> Iterator[Batch]:
     """The batches of a set; behind the last one, where the set ends."""
-    read = bounds[-1]
+    read, before = bounds[-1], len(rejected)
     for found in inputs.batches():
         if isinstance(found, Batch):
             read += len(found.ids)
@@ -124,6 +124,8 @@ def _records(
             raise RecordError(found.file, found.line, found.rule)
         else:
             rejected.append(f"{found.file}:{found.line}: {found.rule}")
+    if read == bounds[-1] and len(rejected) > before:
+        raise NothingRead(rejected[before], len(rejected) - before)
     bounds.append(read)
 
 

@@ -3,6 +3,7 @@
     DedupError            anything the program reports instead of a traceback
     |-- ConfigError       a setting that cannot be
     |-- InputError        an input that cannot be read at all
+    |   `-- NothingRead   an input of which no line can be
     |-- RecordError       one record that cannot be read; the run may go on without it
     |-- IndexFileError    an index that cannot be used
     `-- GuardError        a run that was about to take more than it was allowed to
@@ -39,6 +40,18 @@ class RecordError(DedupError):
         self.file = file
         self.line = line
         self.rule = rule
+
+
+class NothingRead(InputError):
+    """No line of the input is a record: nothing can be said about it.
+
+    Args:
+        why: of the first line: file:line, and what is wrong.
+        lines: how many there are.
+    """
+
+    def __init__(self, why: str, lines: int) -> None:
+        super().__init__(f"{why}; not one of {lines:,} lines could be read" if lines > 1 else why)
 
 
 class IndexFileError(DedupError):

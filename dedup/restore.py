@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 import orjson
 
 from dedup.config import Config
@@ -15,7 +16,7 @@ from dedup.errors import InputError
 from dedup.formats import Outputs
 from dedup.formats.jsonl import NotARecord, Parser, names_of
 from dedup.formats.outputs import sibling
-from dedup.formats.row import Object, fields_of
+from dedup.formats.row import Object, fields_of, find_texts
 from dedup.formats.written import lines_of
 
 
@@ -62,24 +63,36 @@ class Line(NamedTuple):
     Attributes:
         file: the file it stands in.
         number: its 1-based line there.
-        fields: its fields as they are written.
+        raw: all of it, a JSON object.
+        struct: what `clean` added to it.
         text_field: which of them is its text.
     """
 
     file: str
     number: int
-    fields: dict[str, msgspec.Raw]
+    raw: bytes
+    struct: msgspec.Raw
     text_field: str
 
     @property
     def text(self) -> str:
         """Its text."""
-        text: str = orjson.loads(memoryview(self.fields[self.text_field]))
+        text: str = orjson.loads(memoryview(fields_of(self.raw)[self.text_field]))
         return text
 
     def before(self, text: str | None) -> bytes:
         """The line as it was: without the added struct, and with another text if it had one."""
-        fields: dict[str, msgspec.Raw | bytes] = {**self.fields}
+        added = b"".join((b',"dedup":', memoryview(self.struct), b"}"))
+        if self.raw.endswith(added):  # as it was written, a key that it holds twice and all
+            line = self.raw.removesuffix(added) + b"}"
+            if text is None:
+                return line + b"\n"
+            here, which = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.uint8)
+            places = find_texts(line, here, here + len(line), [self.text_field], which)
+            start, end = (int(place[0]) for place in places)
+            if start >= 0:
+                return b"".join((line[:start], orjson.dumps(text), line[end:], b"\n"))
+        fields: dict[str, msgspec.Raw | bytes] = {**fields_of(self.raw)}
         del fields["dedup"]
         if text is not None:
             fields[self.text_field] = orjson.dumps(text)
@@ -200,11 +213,13 @@ def _records(path: Path, config: Config) -> Iterator[Finished]:
             found = parser.columns([parser.parse(raw)])
         except NotARecord as wrong:
             raise InputError(f"{path}:{number}: {wrong}") from wrong
-        struct = orjson.loads(memoryview(found.structs[0] or b"null"))
+        written = found.structs[0] or msgspec.Raw(b"null")
+        struct = orjson.loads(memoryview(written))
         if not isinstance(struct, dict) or "removed" not in struct:
             raise InputError(f"{path}:{number}: no 'dedup' field; dedup clean did not write it")
         name = parser.texts[found.forms[0] >> 1]
-        yield Finished(Line(str(path), number, fields_of(raw), name), str(found.ids[0]), struct, [])
+        row = Line(str(path), number, raw, written, name)
+        yield Finished(row, str(found.ids[0]), struct, [])
 
 
 def _taken(record: Finished, rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -77,6 +77,37 @@ def test_what_cannot_be_read_is_no_reason_for_trust(tmp_path, capsys):
     ]
 
 
+def test_of_what_nothing_can_be_read_nothing_is_said(tmp_path, capsys):
+    """A check that passes is a promise; there is none about what nobody could look at."""
+    garbage, page, empty, good = (
+        tmp_path / n for n in ("in.jsonl", "in.html", "no.jsonl", "a.jsonl")
+    )
+    garbage.write_bytes(b"x\n[1]\n")
+    page.write_bytes(b"<html></html>")
+    empty.write_bytes(b"")
+    good.write_text('{"text":"سطر"}\n', encoding="utf-8")
+    broken = f"{garbage}:1: not JSON: unexpected character, expected a JSON value at column 1"
+    for arguments, told in [
+        ([garbage], f"{broken}; not one of 2 lines could be read"),
+        ([garbage, page, empty], f"{broken}; not one of 3 lines could be read"),
+        ([page, "--json"], f"{page}:1: no text was found in this page"),
+        ([garbage, "--exit-zero"], f"{broken}; not one of 2 lines could be read"),
+    ]:
+        assert main(["check", "-q", *map(str, arguments)]) == 2
+        assert capsys.readouterr() == ("", f"dedup: {told}\n")
+    assert main(["check", "-q", str(empty)]) == 0, "there is nothing in it to clean"
+    assert main(["check", "-q", str(garbage), str(good)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "nothing to clean",
+        "2 lines could not be read; try --on-error fail",
+        "nothing to clean",
+    ]
+    for pair in ([garbage, good], [good, garbage]):
+        assert main(["compare", "-q", *map(str, pair)]) == 2
+        told = f"dedup: {broken}; not one of 2 lines could be read\n"
+        assert capsys.readouterr() == ("", told)
+
+
 def test_settings_are_those_of_clean(tmp_path, capsys):
     (tmp_path / "in.jsonl").write_text('{"body2":"سطر"}\n', encoding="utf-8")
     path = str(tmp_path / "in.jsonl")

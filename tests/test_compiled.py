@@ -45,6 +45,32 @@ def test_a_damaged_file_is_made_anew(tmp_path):
     assert count(tmp_path) == ["True", "2", "True", "False"]
 
 
+ALL = """
+from unittest import mock
+import dedup.index.kernels
+from dedup.engines import compiled, kept
+for cores in (2, 1):  # in parts, and what is left alone
+    some = [k for k in compiled._made if k.__module__ == "dedup.index.kernels"][:cores + 1]
+    compiled._made[:] = some
+    with mock.patch("os.cpu_count", return_value=cores):
+        compiled.compile_all()
+    print(len(some), len(compiled.missing()))
+    (kept._folders()[0] / some[0]._file).unlink()
+compiled._made[:] = some[:1]
+compiled.compile_all()
+print(len(compiled.missing()))
+"""
+
+
+def test_all_that_is_missing_is_compiled_even_a_single_one(tmp_path):
+    """Else each run would say that it compiles, for the sake of one that it does not call."""
+    done = subprocess.run(
+        [sys.executable, "-c", ALL], capture_output=True, text=True, check=True,
+        env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_DISABLE_JIT": "0"},
+    )  # fmt: skip
+    assert done.stdout.split() == ["3", "0", "2", "0", "0"]
+
+
 def test_arrays_of_another_kind_are_refused():
     values = np.arange(8, dtype=np.uint64)
     table, out = np.full(16, -1, dtype=np.int32), np.empty(8, dtype=np.int32)

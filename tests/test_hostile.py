@@ -48,6 +48,9 @@ CASES = {
     "marks that show nothing in one word": lambda n: "قال" + "\u200b" * (40 * n) + " الوزير",
     "marks that show nothing between letters": lambda n: "\u200f\u2060".join("ق" * (20 * n)),
     "one block": lambda n: " ".join(words(4 * n)),
+    "two blocks one word apart": lambda n: [
+        {"text": sentence(some)} for some in (words(6 * n), words(6 * n)[1:])
+    ],
     "one word, again and again": lambda n: "قال " * (8 * n),
     "one letter, again and again": lambda n: "ق" * (40 * n),
     "marks on one letter": lambda n: "e" + "\u0301\u0327" * n,

@@ -517,11 +517,14 @@ def test_shingle_sets_and_jaccard(lists, width):
         assert got == twins.jaccard(set(naive[0]), set(expected), 0.5)
 
 
-def test_shingle_sets_of_a_long_block_are_sorted():
-    items = [(i * 7919) % 5003 for i in range(6000)]
-    flat, pointer = csr([items])
-    sets = shingle_sets(flat, pointer, np.array([0]), 1)
-    assert twins.plain(sets.hashes) == twins.shingle_sets(items, 1)
+@pytest.mark.parametrize("size", [1023, 1024, 1025, 2048, 2049, 3000, 4097, 9000])
+def test_shingle_sets_of_a_long_block_are_sorted(size):
+    """Of more values than are sorted by themselves."""
+    items = [(i * 7919) % 5003 for i in range(size)]
+    flat, pointer = csr([[5, 3], items, [2]])
+    sets = shingle_sets(flat, pointer, np.array([0, 1, 2]), 1)
+    expected = twins.shingle_sets(items, 1)
+    assert twins.plain(sets.hashes[sets.pointer[1] : sets.pointer[2]]) == expected
 
 
 @quick

@@ -42,6 +42,22 @@ def test_a_line_is_kept_wherever_it_stands(tmp_path, name):
     assert result.counts.overrides == {"kept": 12, "removed": 0}
 
 
+@pytest.mark.parametrize("name", ["text", "key"])
+def test_decisions_meet_under_any_seed(tmp_path, name):
+    value = APP if name == "text" else f"{key_of(APP, 7):016x}"
+    result, _, _ = cleaned(tmp_path, {"do": "keep", name: value}, seed=7)
+    assert result.counts.overrides == {"kept": 12, "removed": 0}
+    assert not result.counts.unmet
+
+
+def test_a_key_is_of_one_seed_and_the_report_names_that_of_its_run(tmp_path):
+    dedup.clean(SEEDS, report=tmp_path / "r.html", seed=7)
+    assert f"{key_of(APP, 7):016x}" in (tmp_path / "r.html").read_text("utf-8")
+    decision = {"do": "keep", "key": f"{key_of(APP):016x}"}
+    result, _, _ = cleaned(tmp_path, decision, seed=7)
+    assert result.counts.unmet == [1]
+
+
 def test_a_line_is_removed_wherever_it_stands_and_is_evidence_of_nothing_else(tmp_path):
     line = ("قال رئيس البلدية إن السوق الجديد قرب الميناء القديم يضم ستين محلا للخضار والفاكهة "
             "وموقفا واسعا للشاحنات أيضا.")  # fmt: skip

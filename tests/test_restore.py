@@ -62,6 +62,23 @@ def rows(path):
     return [json.loads(line) for line in path.open(encoding="utf-8", newline="\n")]
 
 
+def test_a_key_twice_in_a_record_stays_twice(tmp_path):
+    """The last one counts, as for every reader of JSON; what goes, goes of it."""
+    lines = [
+        f'{{"id":"a","text":"{PIECES[0]}"}}',
+        f'{{"id":"b","n":1,"text":"{PIECES[0]}","n":{{"k":1,"k":2}},"text":"{PIECES[1]}"}}',
+        f'{{"id":"c","n":1,"n":2,"text":"قال","text":"{PIECES[0]}\\n{PIECES[1]}"}}',
+        f'{{"id":"d","text":"","n":1,"n":2,"text":"{PIECES[0]}\\nسطر وحيد بقي"}}',
+    ]
+    source, out, back = (tmp_path / n for n in ("in.jsonl", "out.jsonl", "back.jsonl"))
+    source.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    result = dedup.clean(source, out)
+    assert (result.counts.cleaned, result.counts.dropped) == (1, 1)
+    assert [row["text"] for row in rows(out)] == [*PIECES[:2], "سطر وحيد بقي"]
+    dedup.restore(out, back)
+    assert back.read_bytes() == source.read_bytes()
+
+
 @slow
 @given(records, st.sampled_from(("first", "longest")), st.booleans(), levels)
 def test_restore_gives_the_input_back(tmp_path_factory, data, keep, keep_empty, level):

@@ -169,15 +169,16 @@ def missing() -> list[Kernel]:
 
 def compile_all() -> None:
     """Compile those that are missing, on all cores, where they can be kept."""
+    if not kept.can_keep():
+        return
     left = sorted(missing(), key=lambda kernel: len(kernel.function.__code__.co_code))
-    parts = min(len(left), os.cpu_count() or 1)
-    if parts > 1 and POSSIBLE and kept.can_keep():
+    parts = max(1, min(len(left), os.cpu_count() or 1)) if POSSIBLE else 1
 
-        def work(part: int) -> None:
-            for kernel in left[part::parts]:
-                kernel.compile()
+    def work(part: int) -> None:
+        for kernel in left[part::parts]:
+            kernel.compile()
 
-        in_parts(work, parts)
+    in_parts(work, parts)
 
 
 @cache
@@ -313,8 +314,15 @@ def _dispatchers(module: str) -> dict[str, Any]:
 
 def _functions(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
     """Kernels and what they may call: the functions of modules that hold kernels."""
-    modules = {kernel.__module__ for kernel in _made}
     for name, value in vars(module).items():
         found = value.function if isinstance(value, Kernel) else value
-        if isinstance(found, FunctionType) and found.__module__ in modules:
+        if isinstance(found, FunctionType) and _holds_kernels(found.__module__):
             yield name, found
+
+
+@cache
+def _holds_kernels(module: str) -> bool:
+    return any(
+        isinstance(value, Kernel) and value.__module__ == module
+        for value in vars(sys.modules[module]).values()
+    )

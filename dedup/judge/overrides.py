@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
+from dedup.config import Config
 from dedup.errors import InputError
 from dedup.judge.verdicts import KEPT, OVERRIDE, Part, Verdicts
 from dedup.records import U32, Bool, Counts
@@ -41,12 +42,17 @@ class Decision(NamedTuple):
     start: int | None = None
 
 
-def read(path: str | os.PathLike[str]) -> list[Decision]:
+def read(path: str | os.PathLike[str], seed: int = Config.seed) -> list[Decision]:
     """The decisions of a file of JSON lines.
 
     Each has "do": "keep" or "remove", and names what it is about: "text", a paragraph in any
     spelling; "key", the same as the report names it; or "id", a record, with "start" for the one
     paragraph of it that holds this character. A "note" is for people.
+
+    Args:
+        path: the file.
+        seed: of the tokens' hashes. A key is one of these, and meets in runs of the seed of the
+            run that named it.
 
     Raises:
         InputError: the file cannot be read, or a line is no decision; names the line.
@@ -60,7 +66,7 @@ def read(path: str | os.PathLike[str]) -> list[Decision]:
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                found.append(_decision(number, orjson.loads(line)))
+                found.append(_decision(number, orjson.loads(line), seed))
             except (orjson.JSONDecodeError, _NoDecision) as wrong:
                 why = wrong if isinstance(wrong, _NoDecision) else "not JSON"
                 raise InputError(f"{name}:{number}: {why}; try {EXAMPLE}") from None
@@ -71,7 +77,7 @@ class _NoDecision(Exception):
     """A line that decides nothing; its argument is the rule it breaks."""
 
 
-def _decision(line: int, row: Any) -> Decision:
+def _decision(line: int, row: Any, seed: int) -> Decision:
     if not isinstance(row, dict):
         raise _NoDecision("not an object")
     if row.get("do") not in ("keep", "remove"):
@@ -93,7 +99,7 @@ def _decision(line: int, row: Any) -> Decision:
     if not isinstance(value, str):
         raise _NoDecision(f"{named[0]!r} is {_shown(value)}, not a string")
     if named == ["text"]:
-        found = tuple(key for key in map(key_of, value.splitlines()) if key)
+        found = tuple(key for part in value.splitlines() if (key := key_of(part, seed)))
         if not found:
             raise _NoDecision(f"'text' is {_shown(value)}, without a word")
         return Decision(line, keep, found)
@@ -107,9 +113,9 @@ def _shown(value: Any) -> str:
     return told if len(told) <= WIDTH else f"{told[:WIDTH]}…"
 
 
-def key_of(text: str) -> int:
-    """The key of a paragraph, 0 if it has no word."""
-    return _key(token_hashes([text])[0])
+def key_of(text: str, seed: int = Config.seed) -> int:
+    """The key of a paragraph, 0 if it has no word; another one for another seed."""
+    return _key(token_hashes([text], seed)[0])
 
 
 class Overrides:

@@ -12,14 +12,15 @@ import numpy as np
 from dedup.engines.compiled import kernel
 from dedup.sketch.kernels import shingle_hash
 
+RUN = 1 << 10  # values sorted by themselves
 GAP = 4  # blocks between two matched neighbours that may still be one passage
 _PRIME = np.uint64(0x100000001B3)
 _at = np.uint64  # an index that cannot be negative
 
 
-@kernel("int64(uint32[], int64[], int32[], int64, int64[], uint64[])")
+@kernel("int64(uint32[], int64[], int32[], int64, uint64[], int64[], uint64[])")
 def shingle_sets(
-    tokens: Any, pointer: Any, which: Any, width: Any, out_pointer: Any, out: Any
+    tokens: Any, pointer: Any, which: Any, width: Any, spare: Any, out_pointer: Any, out: Any
 ) -> int:
     """Sorted shingle hashes of blocks, each hash once.
 
@@ -28,6 +29,7 @@ def shingle_sets(
         pointer: int64[n + 1]; where each block's tokens begin.
         which: int64[m]; blocks.
         width: tokens in a shingle.
+        spare: uint64, room for a hash a token of the longest block; overwritten.
         out_pointer: int64[m + 1] out; where each set begins.
         out: uint64 out, room for a hash a token.
 
@@ -42,7 +44,7 @@ def shingle_sets(
         for t in range(lo, hi):
             out[total] = shingle_hash(tokens, t, width)
             total += 1
-        _sort(out, begun, total)
+        _sort(out, begun, total, spare)
         unique = begun
         for k in range(begun, total):
             if k == begun or out[k] != out[k - 1]:
@@ -53,8 +55,36 @@ def shingle_sets(
     return total
 
 
-def _sort(values: Any, lo: Any, hi: Any) -> None:
-    """Shell sort in place; compiling `ndarray.sort` costs two seconds, this a tenth of one."""
+def _sort(values: Any, lo: Any, hi: Any, spare: Any) -> None:
+    """Sort in place: short runs by themselves, long ones merged from them, two by two.
+
+    Compiling `ndarray.sort` costs two seconds, this a tenth of one. Without merging, ten times
+    the values take fifteen times the time.
+    """
+    for at in range(lo, hi, RUN):
+        _sort_run(values, at, min(at + RUN, hi))
+    size = RUN
+    while size < hi - lo:
+        for at in range(lo, hi - size, 2 * size):
+            for k in range(size):
+                spare[_at(k)] = values[_at(at + k)]
+            i, j, k, stop = 0, at + size, at, min(at + 2 * size, hi)
+            while i < size and j < stop:
+                one, other = spare[_at(i)], values[_at(j)]
+                later = other < one
+                values[_at(k)] = other if later else one
+                i += not later
+                j += later
+                k += 1
+            while i < size:
+                values[_at(k)] = spare[_at(i)]
+                i += 1
+                k += 1
+        size *= 2
+
+
+def _sort_run(values: Any, lo: Any, hi: Any) -> None:
+    """Shell's sort."""
     gap = 1
     while gap < (hi - lo) // 9:
         gap = 3 * gap + 1

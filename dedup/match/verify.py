@@ -55,14 +55,16 @@ def shingle_sets(
         memory: where the sets lie, and what to relax on the way.
     """
     which = which.astype(np.int32, copy=False)
-    room = int((pointer[which + 1] - pointer[which]).sum())
+    length = pointer[which + 1] - pointer[which]
+    room = int(length.sum())
+    spare = np.empty(int(length.max(initial=0)), dtype=np.uint64)
     out = np.empty(room, dtype=np.uint64) if memory is None else memory.empty(room, np.uint64)
     out_pointer = np.zeros(which.size + 1, dtype=np.int64)
     total = 0
     for at in range(0, which.size, BATCH):
         part = out_pointer[at : min(at + BATCH, which.size) + 1]
         more = kernels.shingle_sets(
-            tokens, pointer, which[at : at + BATCH], shingle, part, out[total:]
+            tokens, pointer, which[at : at + BATCH], shingle, spare, part, out[total:]
         )
         part += total
         total += more
