@@ -49,7 +49,7 @@ from lines import (
 
 import dedup
 from dedup.engines.memory import Memory
-from dedup.judge import credits, evidence, related
+from dedup.judge import credits, evidence, related, teasers
 
 # `dedup.clean` is a function of the package; this is the module behind it.
 clean = importlib.import_module("dedup.clean")
@@ -94,13 +94,13 @@ CONSTANTS = (
     Constant(related, "USUAL", (0.01, 0.02, 0.05, 0.1, 0.2)),
     Constant(related, "LISTED", (2, 3, 4, 6)),
     Constant(related, "LOOSE", (0.2, 0.4, 0.6, 0.8)),
-    Constant(related, "TEASER_ZONE", (2, 4, 8, 12)),
-    Constant(related, "TEASER_OVERLAP", (0.15, 0.25, 0.35, 0.5, 0.65)),
-    Constant(related, "LEAD_TOKENS", (5, 8, 12)),
-    Constant(related, "CLOSED", (0.05, 0.1, 0.2, 0.4)),
-    Constant(related, "FOREIGN", (0.1, 0.2, 0.3, 0.45)),
-    Constant(related, "OPENERS", (0.05, 0.15, 0.3, 0.5)),
-    Constant(related, "OPENING", (0.2, 0.34, 0.5)),
+    Constant(teasers, "TEASER_ZONE", (2, 4, 8, 12)),
+    Constant(teasers, "TEASER_OVERLAP", (0.15, 0.25, 0.35, 0.5, 0.65)),
+    Constant(teasers, "LEAD_TOKENS", (5, 8, 12)),
+    Constant(teasers, "CLOSED", (0.05, 0.1, 0.2, 0.4)),
+    Constant(teasers, "SURELY", (0.0, 2.0, 4.0, 8.0)),
+    Constant(teasers, "LEAST", (-1.0, 0.0, 0.5, 2.0)),
+    Constant(teasers, "PLAINLY", (5.0, 10.0, 20.0)),
     Constant(related, "FOREIGN_STEMS", (2, 3, 4, 6)),
     Constant(related, "ONLY_LINKS", (2, 3, 5, 8)),
     Constant(related, "TOPIC_TOKENS", (2, 3, 5, 8)),

@@ -10,6 +10,7 @@ from dedup.errors import GuardError
 from dedup.judge.credits import judge_edges
 from dedup.judge.evidence import Evidence, first_prose
 from dedup.judge.related import judge_headers, judge_links, links_below
+from dedup.judge.teasers import judge_teasers
 from dedup.judge.verdicts import (
     BELOW_HEADER,
     CREDIT,
@@ -57,6 +58,7 @@ def judge_residue(corpus: Corpus, evidence: Evidence, stories: I64, memory: Memo
     listed = links_below(corpus, evidence, headers)
     judge_edges(corpus, evidence, listed, verdicts)
     judge_links(corpus, evidence, listed, verdicts)
+    judge_teasers(corpus, evidence, verdicts)
     _copied_furniture(corpus, stories, verdicts)
     _lines_without_words(corpus, verdicts)
     _spare_bodies(corpus, evidence, verdicts)

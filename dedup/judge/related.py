@@ -1,20 +1,18 @@
-"""Links to other stories: headers, what stands below them, headlines of others, teasers."""
+"""Links to other stories: headers, what stands below them, headlines of others."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from dedup.judge.evidence import ENOUGH_TITLES, Evidence
+from dedup.judge.evidence import ENOUGH_TITLES, Evidence, radical_waw
 from dedup.judge.verdicts import (
     BELOW_HEADER,
-    FOREIGN_END,
     HEADER,
     HEADER_LINK,
     HEADLINE_OF,
     KEPT,
     LONE_LINK,
     REPEATED_LINK,
-    TEASER,
     Verdicts,
 )
 from dedup.records import F64, I32, I64, Bool
@@ -36,16 +34,6 @@ LONE_ECHO = 0.5  # of them at most this part stands in the next two paragraphs
 USUAL = 0.05  # what a source does in this part of the possible places it does as a habit
 LISTED = 3  # as many headings in a row, none of them a link for sure, are a list
 LOOSE = 0.4  # records with more headings than this part are lists or verse
-TEASER_ZONE = 8  # blocks from the end in which teasers stand
-SERIES = 2  # records that show how many teasers a source's records end in
-CLOSED = 0.1  # where teasers are known of so many of a source's records, others may have some
-FOREIGN = 0.3  # of its weight a teaser shares hardly more with the prose above it
-OPENERS = 0.15  # where more of a source's paragraphs open as leads do, that tells nothing
-OPENING = 0.34  # of the prose above at most this part opens as leads do
-PIECE = 1 << 20  # tokens counted together
-_MASK = np.uint32((1 << 18) - 1)
-TEASER_OVERLAP = 0.35  # of its words a teaser shares hardly more with the prose above it
-LEAD_TOKENS = 8
 
 
 def judge_links(
@@ -65,7 +53,6 @@ def judge_links(
     verdicts.mark(inside & _repeated(corpus, evidence), REPEATED_LINK)
     _below_headers(corpus, evidence, listed, verdicts)
     verdicts.mark(_lone(corpus, evidence, verdicts), LONE_LINK)
-    _teasers(corpus, evidence, verdicts)
 
 
 def judge_headers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> I64:
@@ -205,7 +192,7 @@ def _lone(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Bool:
     led_up = (shape & (kernels.DOTS | kernels.COLON)) == kernels.COLON
     asked |= question & led_up & (corpus.blocks.lead[:n] > TOPIC_TOKENS)
     # Without headlines to tell which words with a waw open some, it goes on.
-    joined = ((shape & kernels.WAW) != 0) & (corpus.titles < ENOUGH_TITLES)
+    joined = ((shape & kernels.WAW) != 0) & ~radical_waw(corpus) & (corpus.titles < ENOUGH_TITLES)
     between = inside & _between(record, ~evidence.heading)
     told = np.bincount(source, weights=between & sure, minlength=sources)
     taken_up = np.bincount(source, weights=between & ~sure & (echo > 0), minlength=sources)
@@ -272,148 +259,3 @@ def _listed(record: I32, heading: Bool, sure: Bool, strong: Bool) -> Bool:
         (length <= LISTED) & (2 * np.bincount(run, weights=strong) > length)
     )
     return np.asarray(heading & (length >= LISTED)[run] & ~links[run])
-
-
-def _teasers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
-    """Mark paragraphs about other stories at the end of a record.
-
-    Form cannot tell them from the record's own prose. What can: they are other records' first
-    paragraphs, or the first sentences of these; they have few words in common with what stands
-    above them; the source closes many of its records so, mostly with the same number of them.
-    Where that is known of a source, paragraphs at the end that open as leads do and have next to
-    nothing in common with what stands above are teasers of stories that are not in the input.
-    """
-    record = corpus.record_of()
-    kept = verdicts.rule == KEPT
-    upto = np.append(0, np.cumsum(kept))
-    behind = upto[corpus.first[1:]][record] - upto[1:]
-    joined = (corpus.blocks.shape[: corpus.n] & kernels.WAW) != 0
-    opens = ~joined & (corpus.phrases["prose"] == 0) & (evidence.length >= LEAD_TOKENS)
-    zone = kept & (behind < TEASER_ZONE) & (evidence.place > 0) & opens
-    seeds: dict[int, list[int]] = {}
-    for b in np.flatnonzero(zone & (evidence.lead_of >= 0)).tolist():
-        r = int(record[b])
-        often = evidence.spread[b] >= 3 and evidence.tail[b] >= 0.5
-        if often or _overlap(corpus, b, r, seeds.get(r, [b])[0]) <= TEASER_OVERLAP:
-            seeds.setdefault(r, []).append(b)
-    by_source: dict[int, list[int]] = {}
-    for r in seeds:
-        by_source.setdefault(int(corpus.source[r]), []).append(r)
-    sizes = np.bincount(corpus.source, minlength=len(corpus.sources))
-    closing = zone & ~evidence.heading
-    # How often a source's own paragraphs open so, those behind the lead and before the end.
-    rank = upto[:-1] - upto[corpus.first[:-1]][record]
-    own = kept & ~evidence.heading & (rank > 0) & (behind >= TEASER_ZONE // 2)
-    source_of = corpus.source[record]
-    opening = np.bincount(source_of[own & opens], minlength=sizes.size) / np.maximum(
-        1, np.bincount(source_of[own], minlength=sizes.size)
-    )
-    weights: F64 | None = None
-    found: list[int] = []
-    foreign: dict[int, float] = {}
-    for source, records in by_source.items():
-        ends = {r: int(upto[corpus.first[r + 1]] - upto[seeds[r][0]]) for r in records}
-        many = [ends[r] for r in records if len(seeds[r]) >= 2]
-        usual = int(np.median(many)) if many else 0
-        alike = 2 * many.count(usual) > len(many) >= max(SERIES, USUAL * sizes[source])
-        for r in records:
-            if alike and len(seeds[r]) >= 2:
-                found += _series(corpus, opens, r, seeds[r][0], usual)
-            else:
-                last = _last_of(seeds[r], kept, int(corpus.first[r + 1]))
-                # One may be what another outlet begins with; an outlet's teasers are its own.
-                of = corpus.source[evidence.lead_of[last]]
-                found += last if len(last) > 1 or (of == source).all() else []
-        if len(records) >= CLOSED * sizes[source] and opening[source] <= OPENERS:
-            if weights is None:
-                weights = _weights(corpus, evidence)
-            for r in np.flatnonzero(corpus.source == source).tolist():
-                known = set(seeds.get(r, ()))
-                foreign |= _foreign_end(corpus, closing, kept, opens, r, known, weights)
-    verdicts.mark(np.array(found, dtype=np.int64), TEASER)
-    which = np.array([b for b in foreign if verdicts.rule[b] == KEPT], dtype=np.int64)
-    verdicts.mark(which[evidence.lead_of[which] >= 0], TEASER)
-    which = which[verdicts.rule[which] == KEPT]
-    verdicts.mark(which, FOREIGN_END)
-    verdicts.contained[which] = [foreign[b] for b in which.tolist()]
-
-
-def _series(corpus: Corpus, opens: Bool, record: int, seed: int, usual: int) -> range:
-    """The usual number of teasers that a record ends in, from the first that is known on."""
-    first, end = int(corpus.first[record]), int(corpus.first[record + 1])
-    start = max(seed, end - usual)
-    while (
-        end - start < usual
-        and start - 1 > first
-        and opens[start - 1]
-        and _overlap(corpus, start - 1, record, start - 1) <= TEASER_OVERLAP
-    ):
-        start -= 1
-    return range(start, end)
-
-
-def _last_of(seeds: list[int], kept: Bool, end: int) -> list[int]:
-    """Those that a record ends in: nothing that stays stands between or behind them."""
-    last: list[int] = []
-    stays = [b for b in range(seeds[0], end) if kept[b]]
-    while stays and seeds and seeds[-1] == stays[-1]:
-        last.append(seeds.pop())
-        stays.pop()
-    return last
-
-
-def _foreign_end(
-    corpus: Corpus,
-    closing: Bool,
-    kept: Bool,
-    opens: Bool,
-    record: int,
-    seeds: set[int],
-    weights: F64,
-) -> dict[int, float]:
-    """Paragraphs that a record ends in, foreign to what stands above, and what they share with it.
-
-    One alone may be the prose's last word; and where much of the prose opens as leads do, as in a
-    review of the press, nothing is foreign.
-    """
-    stays = [b for b in range(int(corpus.first[record]), int(corpus.first[record + 1])) if kept[b]]
-    run: dict[int, float] = {}
-    while len(stays) > 1 and closing[stays[-1]]:
-        b = stays[-1]
-        shared = _shared_weight(corpus, b, stays[:-1], weights)
-        if b not in seeds and shared > FOREIGN:
-            break
-        run[stays.pop()] = shared
-    above = stays[1:]
-    if len(run) < 2 - bool(seeds) or not above or np.mean(opens[above]) > OPENING:
-        return {}
-    return run
-
-
-def _weights(corpus: Corpus, evidence: Evidence) -> F64:
-    """float64; how much each word tells, words told by their hashes' last bits only."""
-    blocks = corpus.blocks
-    tokens = blocks.tokens[: blocks.pointer[corpus.n]]
-    count = np.zeros(_MASK + 1, dtype=np.int64)
-    for at in range(0, tokens.size, PIECE):
-        count += np.bincount(tokens[at : at + PIECE] & _MASK, minlength=count.size)
-    paragraphs = max(1, int((~evidence.heading).sum()))
-    out: F64 = np.log(np.maximum(1.0, (1 + paragraphs) / (0.5 + count)))
-    return out
-
-
-def _shared_weight(corpus: Corpus, block: int, above: list[int], weights: F64) -> float:
-    """Share of a block's words that stand in some others, by weight."""
-    tokens, pointer = corpus.blocks.tokens, corpus.blocks.pointer
-    mine = np.unique(tokens[pointer[block] : pointer[block + 1]])
-    theirs = np.concatenate([tokens[pointer[b] : pointer[b + 1]] for b in above])
-    weight = weights[mine & _MASK]
-    return float(weight[np.isin(mine, theirs)].sum() / max(1e-9, weight.sum()))
-
-
-def _overlap(corpus: Corpus, block: int, record: int, end: int) -> float:
-    """Share of a block's tokens that stand in its record's blocks before `end`."""
-    tokens, pointer = corpus.blocks.tokens, corpus.blocks.pointer
-    mine = np.unique(tokens[pointer[block] : pointer[block + 1]])
-    above = tokens[pointer[corpus.first[record]] : pointer[end]]
-    return float(np.isin(mine, above).mean()) if mine.size else 0.0

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dedup.records import F64, I64, U8, U32, Bool, Strings
+from dedup.records import F64, I64, U8, U32, U64, Bool, Strings
 from dedup.text import kernels
 from dedup.text.blocks import Blocks, scan, stems_of
 from dedup.text.lexicon import Lexicon
@@ -31,7 +31,7 @@ CUSTOM = 3  # as many credit lines make them the custom of a dump
 SURE, LIKELY, UNUSUAL = 2.5, 0.5, 5.5
 ECHOED = 0.3  # at least this part of a headline stands in the three paragraphs after it
 AFTER_LINKS = 2.0  # log-odds that a box of links right before it adds: such boxes close articles
-LINKED_TO = 2.0  # log-odds that a heading adds which stands elsewhere too, as links to it do
+LINKED_TO = 2.0  # log-odds that it adds if it or its lead stands elsewhere, as links and teasers do
 
 # Logistic regression of headlines of joined articles against subheadings inside articles, fitted
 # by benchmarks/quality/fit_cuts.py: constant; similarity of six and of two paragraphs on either
@@ -169,6 +169,7 @@ def _cohesion_cuts(
     bags = Bags(text, blocks, prose)
     known_keys, times = np.unique(blocks.key[heading], return_counts=True)
     recurs = heading & np.isin(blocks.key, known_keys[times > 1])
+    recurs[:-1] |= _alone_elsewhere(blocks.key, prose)[1:]
     # Where credit lines are the custom, an article without one is an exception.
     levels = (UNUSUAL,) if len(known) >= CUSTOM else (SURE, LIKELY)
     found: dict[int, float] = {}
@@ -189,6 +190,19 @@ def _cohesion_cuts(
                 if echoed and score >= (max(least, SURE) if doubtful else least):
                     found[b] = score
     return sorted(_once(blocks, found).items())
+
+
+def _alone_elsewhere(key: U64, prose: I64) -> Bool:
+    """bool[n]; prose that stands elsewhere too, and not with the same line after it."""
+    out = np.zeros(key.size, dtype=np.bool_)
+    _, which, times = np.unique(key[prose], return_inverse=True, return_counts=True)
+    again = prose[times[which] > 1]
+    behind = key[np.minimum(again + 1, key.size - 1)]
+    _, which, pairs = np.unique(
+        np.stack((key[again], behind)), axis=1, return_inverse=True, return_counts=True
+    )
+    out[again] = pairs[which.ravel()] == 1
+    return out
 
 
 def _after_boxes(heading: Bool, header: Bool) -> Bool:

@@ -16,6 +16,7 @@ from dedup.text import kernels
 from dedup.text.blocks import Blocks, stems, token_hashes
 
 ROLES = ("header", "leadin", "footer", "opening", "embed", "credit", "prose", "common")
+WORDS = ("radical", "day", "back", "inner")  # single words; no markers
 LONGEST = 6
 
 
@@ -44,11 +45,13 @@ class Lexicon(NamedTuple):
     Attributes:
         phrases: of all roles.
         common: uint32, sorted; stems of function words.
+        words: role of `WORDS` -> uint32, sorted; token hashes.
         seed: of the tokens' hashes.
     """
 
     phrases: Phrases
     common: U32
+    words: dict[str, U32]
     seed: int = Config.seed
 
     def common_tokens(self) -> U32:
@@ -79,6 +82,11 @@ def load(markers: tuple[str, ...] = (), seed: int = Config.seed) -> Lexicon:
     return parse(text.splitlines(), "lexicon.txt", markers, seed)
 
 
+def words(role: str, seed: int = Config.seed) -> U32:
+    """uint32, sorted; token hashes of the words of a role of `WORDS`."""
+    return load((), seed).words[role]
+
+
 @lru_cache(maxsize=1)
 def numbers(seed: int = Config.seed) -> U32:
     """uint32, sorted; token hashes of all numbers of up to four digits."""
@@ -94,30 +102,31 @@ def parse(
     Raises:
         ConfigError: a line that is neither an entry nor a comment, with its number.
     """
-    words: dict[str, list[str]] = {role: [] for role in ROLES}
+    found: dict[str, list[str]] = {role: [] for role in (*ROLES, *WORDS)}
     places: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         entry = line.partition("#")[0].strip()
         if not entry:
             continue
         role, bar, phrase = (part.strip() for part in entry.partition("|"))
-        if not bar or role not in words or not phrase:
+        if not bar or role not in found or not phrase:
             raise ConfigError(
-                f"{name}:{number}: {entry!r} is not 'role | words'; roles are {', '.join(ROLES)}"
+                f"{name}:{number}: {entry!r} is not 'role | words'; roles are {', '.join(found)}"
             )
-        words[role].append(phrase)
+        found[role].append(phrase)
         places[phrase] = f"{name}:{number}"
     for marker in markers:
         role, is_, phrase = (part.strip() for part in marker.partition("="))
-        if not is_ or role not in words or not phrase:
+        if not is_ or role not in ROLES or not phrase:
             raise ConfigError(
                 f"--marker: {marker!r} is not ROLE=WORDS; roles are {', '.join(ROLES)}"
             )
-        words[role].append(phrase)
+        found[role].append(phrase)
         places.setdefault(phrase, "--marker")
-    phrases = _phrases(words, places, seed)
-    common = np.unique(np.concatenate(stems(words["common"])))
-    return Lexicon(phrases, common[common != 0], seed)
+    phrases = _phrases({role: found[role] for role in ROLES}, places, seed)
+    common = np.unique(np.concatenate(stems(found["common"])))
+    single = {role: np.unique(np.concatenate(token_hashes(found[role], seed))) for role in WORDS}
+    return Lexicon(phrases, common[common != 0], single, seed)
 
 
 def _phrases(words: dict[str, list[str]], places: dict[str, str], seed: int) -> Phrases:
