@@ -41,3 +41,51 @@ def test_every_removal_gives_its_reason(case):
         assert removal["kind"] in ("duplicate", "related", "byline", "boilerplate", "blank")
         assert removal["evidence"]["rule"]
         assert (removal["match"] is None) == (removal["kind"] != "duplicate")
+
+
+def article(number, lines):
+    return {"id": str(number), "source": "s", "title": f"عنوان رقم {number}", "text": lines}
+
+
+def many(extra):
+    """A hundred and twenty articles with a subheading each, and some more."""
+    out = []
+    for n in range(120):
+        own = f"الملعب{n} المرفأ{n} الجسر{n}"
+        out.append(
+            article(
+                n,
+                f"تستعد البلدة رقم {n} لافتتاح {own} بعد أعمال استمرت سنوات طويلة في الحي.\n"
+                f"أعمال {own} تنتهي\n"
+                f"وقال العمدة إن {own} ستفتح أبوابها للجميع بعد أن تنتهي الأعمال كلها هذا الصيف.",
+            )
+        )
+    return out + extra
+
+
+HEADLINE = "الشرطة تفتح طريق الساحل القديم"
+LEAD = "فتحت الشرطة طريق الساحل القديم أمام السيارات بعد إغلاق دام أسبوعين بسبب السيول الجارفة."
+
+
+def test_a_subheading_may_be_a_headline_by_chance():
+    other = {"id": "x", "source": "s", "title": HEADLINE, "text": LEAD}
+    text = (
+        "تعود الحياة إلى البلدات الساحلية بعد السيول التي أغرقت الحقول والمتاجر هذا الشتاء.\n"
+        f"{HEADLINE}\n"
+        "وكان طريق الساحل مغلقا منذ أسبوعين، وقالت الشرطة إن السيارات الصغيرة تعبره من اليوم."
+    )
+    record = {"id": "y", "source": "s", "title": "حياة الساحل", "text": text}
+    assert kinds(dedup.clean(many([other, record])), record) == [None, None, None]
+    few = many([other, record])[-12:]  # too few headings to tell chance from custom
+    assert kinds(dedup.clean(few), record) == [None, "related", None]
+
+
+def test_one_lead_at_the_end_is_no_teaser_where_hardly_a_record_ends_so():
+    other = {"id": "x", "source": "s", "title": HEADLINE, "text": f"{LEAD}\nوانتهت الأعمال ليلا."}
+    text = (
+        "تعود الحياة إلى متاحف العاصمة بعد ترميم دام سنتين كاملتين وشمل القاعات الشرقية كلها.\n"
+        f"وقال المدير إن الزوار سيجدون لوحات لم تعرض من قبل في هذا المتحف الصغير.\n{LEAD}"
+    )
+    record = {"id": "y", "source": "s", "title": "متاحف العاصمة", "text": text}
+    assert "related" not in kinds(dedup.clean(many([other, record])), record)
+    assert kinds(dedup.clean(many([other, record])[-6:]), record)[2] == "related"

@@ -322,6 +322,11 @@ def test_wrapped_paragraphs_are_whole_again(width):
     wrapped = "\n\n".join(textwrap.fill(p, width) for p in paragraphs)
     assert unwrapped([wrapped]) == ["\n\n".join(paragraphs)]
     assert unwrapped([wrapped.replace("\n\n", "\n")]) == ["\n".join(paragraphs)]
+    headline = textwrap.wrap(paragraphs[0], width)[0]
+    headline += "ا" * (width - len(headline))  # as long as the width
+    parts = [f"{headline}\nوكالات", *paragraphs[:2], f"{headline}\nمتابعات _ خاص", *paragraphs[2:]]
+    lines = [part if "\n" in part else textwrap.fill(part, width) for part in parts]
+    assert unwrapped(["\n".join(lines)]) == ["\n".join(parts)]
 
 
 @quick

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import numpy as np
 import regex
@@ -62,27 +62,42 @@ def unwrap(text: str) -> str:
         if line and after:
             most = len(line) + len(regex.split(r"[ \t\r]", after)[0])
             spans[i] = range(max(len(line), len(after)), most + 1)
-    ended = {i for i in spans if lines[i].rstrip("\"')]»”’").endswith(tuple(".!?؟۔…"))}
+    ended = {i for i, line in enumerate(lines) if ends_sentence(line)}
     explained = {
         width: sum(width in span for i, span in spans.items() if i not in ended)
         for width in range(wrapping.NARROWEST, wrapping.WIDEST + 1)
     }
     width = max(explained, key=lambda w: (explained[w], w))
     best = explained[width]
-    inside = len(spans) - len(ended)
+    inside = len(spans.keys() - ended)
     least = max(wrapping.LEAST, wrapping.INSIDE * inside, wrapping.ALL * len(spans))
     if best < least:
         return text
     apart = blanks >= len(spans) - best
+    due = [i for i in spans if width in spans[i] and (apart or i not in ended)]
+    joins = set()
+    for i in due:
+        if i - 1 not in due:  # a run of lines begins
+            run = list(takewhile(due.__contains__, range(i, len(lines))))
+            some = [lines[k + 1] for k in run[: wrapping.HEADLINES - 1]]
+            closed = any(ends_sentence(line) or line.endswith(":") for line in some)
+            whole_run = apart or closed or len(run) >= wrapping.HEADLINES
+        if whole_run:
+            joins.add(i)
     joined = whole[0]
     for i, line in enumerate(whole[1:]):
-        if i in spans and width in spans[i] and (apart or i not in ended):
+        if i in joins:
             shown = joined.rstrip("\r \t")
             joined = shown + joined[len(shown) :].replace("\r", " ") + " "
         else:
             joined += "\n"
         joined += line
     return joined
+
+
+def ends_sentence(line: str) -> bool:
+    """Whether a line ends a sentence."""
+    return line.rstrip("\"')]»”’").endswith(tuple(".!?؟۔…"))
 
 
 def line_bounds(data: bytes) -> list[tuple[int, int]]:

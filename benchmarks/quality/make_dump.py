@@ -225,10 +225,12 @@ def build(
         repeats: list[str | None] = [None] * len(body)
         title = article["title"]
         if number == told_twice:
-            original = pieces(articles[0], width)
-            repeats = [piece.line for piece in original]
             changed = rng.choice((0.0, 0.04))
-            body = [piece._replace(line=reword(rng, piece.line, changed)) for piece in original]
+            body, repeats = [], []
+            for paragraph in paragraphs(articles[0]):  # changed first, then broken into lines
+                again = broken(reword(rng, paragraph, changed), width)
+                body += again
+                repeats += [broken(paragraph, width)[0].line] * len(again)
             title = "عاجل.. " + articles[0]["title"] if rng.random() < 0.5 else articles[0]["title"]
         put(title, number, "title")
         if credits and (number or rng.random() < 0.7):
@@ -268,14 +270,15 @@ class Piece(NamedTuple):
 
 
 def pieces(article: dict, width: int) -> list[Piece]:
-    """The lines of a body; with a width, paragraphs are broken into lines of so many characters."""
-    out = []
-    for paragraph in paragraphs(article):
-        label = "subheading" if is_subheading(paragraph) else "body"
-        lines = textwrap.wrap(paragraph, width, break_long_words=False) if width else [paragraph]
-        out += [Piece(line, label, False) for line in lines[:-1]]
-        out.append(Piece(lines[-1], label, True))
-    return out
+    """The lines of a body."""
+    return [piece for paragraph in paragraphs(article) for piece in broken(paragraph, width)]
+
+
+def broken(paragraph: str, width: int) -> list[Piece]:
+    """The lines of a paragraph, of so many characters; with a width of 0, the only one."""
+    label = "subheading" if is_subheading(paragraph) else "body"
+    lines = textwrap.wrap(paragraph, width, break_long_words=False) if width else [paragraph]
+    return [Piece(line, label, k == len(lines) - 1) for k, line in enumerate(lines)]
 
 
 def first_sentence(article: dict) -> str:

@@ -17,6 +17,7 @@ from dedup.judge.verdicts import (
 )
 from dedup.records import F64, I32, I64, Bool
 from dedup.text import kernels
+from dedup.text.blocks import tokens_of
 from dedup.text.corpus import Corpus
 
 HEADLINE_TOKENS = 4  # fewer words equal a headline by chance
@@ -33,6 +34,7 @@ LONE_TOKENS = 14  # a sentence without a full stop is longer
 LONE_ECHO = 0.5  # of them at most this part stands in the next two paragraphs
 USUAL = 0.05  # what a source does in this part of the possible places it does as a habit
 LISTED = 3  # as many headings in a row, none of them a link for sure, are a list
+SELDOM = 0.01  # of a source's headings, if they are another's headline by chance
 LOOSE = 0.4  # records with more headings than this part are lists or verse
 
 
@@ -49,10 +51,11 @@ def judge_links(
     """
     inside = evidence.heading & (evidence.place > 0)
     headline = inside & (evidence.title_of >= 0) & (evidence.length >= HEADLINE_TOKENS)
-    verdicts.mark(headline, HEADLINE_OF)
+    verdicts.mark(headline & ~_chance(corpus, inside, headline), HEADLINE_OF)
     verdicts.mark(inside & _repeated(corpus, evidence), REPEATED_LINK)
     _below_headers(corpus, evidence, listed, verdicts)
-    verdicts.mark(_lone(corpus, evidence, verdicts), LONE_LINK)
+    lone = np.flatnonzero(_lone(corpus, evidence, verdicts) & (verdicts.rule == KEPT))
+    verdicts.mark(lone[~_quoted(corpus, evidence, lone)], LONE_LINK)
 
 
 def judge_headers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> I64:
@@ -90,6 +93,32 @@ def _learned_headers(corpus: Corpus, evidence: Evidence) -> Bool:
     header = (followed >= HEADER_STORIES) & (2 * followed > times)
     out = np.zeros(n, dtype=np.bool_)
     out[at] = header[which] & next_heads[at]
+    return out
+
+
+def _chance(corpus: Corpus, inside: Bool, headline: Bool) -> Bool:
+    """Headings that their text takes up, in sources of which hardly any heading is a headline.
+
+    Who writes many subheadings writes one now and then that some headline says, too.
+    """
+    source = corpus.source[corpus.record_of()]
+    many = np.bincount(source[inside], minlength=len(corpus.sources))
+    links = np.bincount(source[headline], minlength=len(corpus.sources))
+    seldom = links < SELDOM * many
+    return np.asarray(seldom[source] & (corpus.blocks.echo[: corpus.n] > 0))
+
+
+def _quoted(corpus: Corpus, evidence: Evidence, which: I64) -> Bool:
+    """bool[k]; blocks whose words a paragraph of their record has, one after the other."""
+    blocks, record = corpus.blocks, corpus.record_of()
+    out = np.zeros(which.size, dtype=np.bool_)
+    for k, b in enumerate(which.tolist()):
+        first, stop = corpus.first[record[b] : record[b] + 2].tolist()
+        prose = first + np.flatnonzero(~evidence.line[first:stop])
+        _, around = tokens_of(blocks.tokens, blocks.pointer, prose)
+        mine = blocks.tokens[blocks.pointer[b] : blocks.pointer[b + 1]]
+        begins = np.flatnonzero(around[: max(0, around.size - mine.size + 1)] == mine[0])
+        out[k] = any(np.array_equal(around[a : a + mine.size], mine) for a in begins.tolist())
     return out
 
 
@@ -153,7 +182,8 @@ def _below_headers(
             and stems < LONE_STEMS
             and 2 * echo > stems
         )
-        found += run[:-1] if subheading else run
+        quoted = verdicts.rule[last] == KEPT and _quoted(corpus, evidence, np.array([last])).any()
+        found += run[:-1] if subheading or quoted else run
     verdicts.mark(np.array(found, dtype=np.int64), BELOW_HEADER)
 
 

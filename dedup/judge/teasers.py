@@ -24,6 +24,7 @@ TEASER_ZONE = 8  # blocks from the end in which teasers stand
 SERIES = 2  # records that show how many teasers a source's records end in
 SERIES_SHARE = 0.05  # of its records, if they are more
 CLOSED = 0.1  # where teasers are known of so many of a source's records, others may have some
+RARELY = 0.02  # of its records, if one teaser alone is its custom
 SURELY = 4.0  # log-odds from which an end is not the record's own
 LEAST = 0.5  # each paragraph's own
 PLAINLY = 10.0  # and as much a record tells, on average, of a source that closes records so
@@ -114,9 +115,11 @@ def _known_ends(
                 whole.append(r)
             else:
                 last = _last_of(seeds[r], kept, int(corpus.first[r + 1]))
-                # One may be what another outlet begins with; an outlet's teasers are its own.
-                of = corpus.source[evidence.lead_of[last]]
-                found += last if len(last) > 1 or (of == source).all() else []
+                # One may be what another outlet begins with, or its own last word where a source
+                # closes hardly any record so.
+                own = _leads_of_own(corpus, evidence, np.array(last, dtype=np.int64)).all()
+                habit = len(records) >= RARELY * sizes[source]
+                found += last if len(last) > 1 or (own and habit) else []
     return np.array(found, dtype=np.int64), whole
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from dedup.engines.compiled import kernel
 
 NARROWEST, WIDEST = 40, 132  # characters of a line: below are verses and lists, above paragraphs
+HEADLINES = 3  # lines that a link, a headline and its credit line make, if each is full
 LEAST = 4  # breaks that tell
 INSIDE, ALL = 0.55, 0.25  # share of the breaks inside sentences, and of all between two lines
 STRIDE = 32  # bytes looked at together
@@ -76,17 +77,52 @@ def _width(buf: Any, start: Any, stop: Any, votes: Any) -> Any:
 def _join(buf: Any, start: Any, stop: Any, width: Any, apart: Any) -> Any:
     made = 0
     i, before, shown, ended = start, 0, start, False
+    running, joins = False, False
     while i < stop:
+        at = i
         first, last, i = _line(buf, i, stop)
         length = _characters(buf, first, last)
-        fit = 0 < length <= width and 0 < before <= width and (apart or not ended)
-        if fit and before + _first_word(buf, first, last) >= width:
-            for k in range(shown, first):
-                if buf[_at(k)] == 0x0A or buf[_at(k)] == 0x0D:
-                    buf[_at(k)] = 0x20
-            made += 1
+        if _due(buf, first, last, before, width, length) and (apart or not ended):
+            if not running:
+                joins = apart or _goes_on(buf, at, stop, before, width)
+            running = True
+            if joins:
+                for k in range(shown, first):
+                    if buf[_at(k)] == 0x0A or buf[_at(k)] == 0x0D:
+                        buf[_at(k)] = 0x20
+                made += 1
+        else:
+            running = False
         before, shown, ended = length, last, _ends(buf, first, last)
     return made
+
+
+def _due(buf: Any, first: Any, last: Any, before: Any, width: Any, length: Any) -> Any:
+    """Whether the width explains the break between a line of so many characters and the next."""
+    fit = 0 < length <= width and 0 < before <= width
+    return fit and before + _first_word(buf, first, last) >= width
+
+
+def _goes_on(buf: Any, i: Any, stop: Any, before: Any, width: Any) -> Any:
+    """Whether the lines from here on are a paragraph's: many, or the last ends a sentence.
+
+    A headline may be as long as the width; its credit line ends no sentence.
+    """
+    lines = 1
+    first, last, i = _line(buf, i, stop)
+    length = _characters(buf, first, last)
+    ended = False
+    while _due(buf, first, last, before, width, length) and not ended:
+        lines += 1
+        if lines > HEADLINES:
+            return True
+        ended = _ends(buf, first, last) or buf[_at(last - 1)] == 0x3A
+        before = length
+        if i >= stop:
+            break
+        first, last, i = _line(buf, i, stop)
+        length = _characters(buf, first, last)
+    return ended
 
 
 def _line(buf: Any, i: Any, stop: Any) -> Any:
