@@ -4,7 +4,7 @@
 
 Articles that stand near each other in the file get the first sentences of others behind half of
 them, as `make_dump.py` puts them there. A logistic regression tells these from the last paragraphs
-of the other half by the features of `dedup.judge.teasers`. Prints weights for `WEIGHTS` there.
+of the other half by the features of `dedup.judge.endings`. Prints weights for `WEIGHTS` there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 import dedup
-from dedup.judge import judge, teasers
+from dedup.judge import endings, judge, teasers
 from dedup.judge.verdicts import KEPT
 
 SIZE = 9  # articles in a set
@@ -61,7 +61,7 @@ def examples(rows: list[make_dump.Row]) -> Iterator[tuple[np.ndarray, bool]]:
     def look(corpus: teasers.Corpus, evidence: teasers.Evidence, verdicts: teasers.Verdicts):
         kept = verdicts.rule == KEPT
         opens = teasers.opens_a_story(corpus, evidence)
-        ends = teasers.Ends.of(corpus, evidence, kept, opens, teasers.behind(corpus, kept))
+        ends = endings.Ends.of(corpus, evidence, kept, opens, teasers.behind(corpus, kept))
         seen[:] = [(corpus, evidence, ends)]
 
     before, judge.judge_teasers = judge.judge_teasers, look
@@ -79,16 +79,23 @@ def examples(rows: list[make_dump.Row]) -> Iterator[tuple[np.ndarray, bool]]:
         if stop - first != len(lines):
             continue
         stays = first + np.flatnonzero(ends.kept[first:stop])
-        least = stays.size - int(ends.most[r])
-        own = foreign.index(True) if any(foreign) else len(lines)
-        for start, x in teasers.features(corpus, evidence, ends, stays, least):
-            if stays[start] - first == own:
-                yield from ((row, True) for row in x)
-        stays = stays[stays < first + own]
+        own = first + (foreign.index(True) if any(foreign) else len(lines))
+        found = _features(corpus, evidence, ends, stays, int(ends.most[r]))
+        for place in np.flatnonzero(found.begins[0] & (found.block[0] == own)).tolist():
+            yield from ((row, True) for row in found.rows(0, place))
+        stays = stays[stays < own]
         for k in range(max(2, stays.size - LAST), stays.size):
             if ends.opens[stays[k]]:
-                _, x = teasers.features(corpus, evidence, ends, stays[: k + 1], k)[0]
-                yield x[0], False
+                yield _features(corpus, evidence, ends, stays[: k + 1], 1).rows(0, 0)[0], False
+
+
+def _features(
+    corpus: teasers.Corpus, evidence: teasers.Evidence, ends: endings.Ends, stays: np.ndarray,
+    most: int,
+) -> endings.Features:  # fmt: skip
+    """Of one record."""
+    pointer = np.array([0, stays.size])
+    return endings.features(corpus, evidence, ends, stays, pointer, np.array([most]))
 
 
 def fit(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -49,7 +49,7 @@ from lines import (
 
 import dedup
 from dedup.engines.memory import Memory
-from dedup.judge import credits, evidence, related, teasers
+from dedup.judge import credits, endings, evidence, related, teasers
 
 # `dedup.clean` is a function of the package; this is the module behind it.
 clean = importlib.import_module("dedup.clean")
@@ -94,12 +94,12 @@ CONSTANTS = (
     Constant(related, "USUAL", (0.01, 0.02, 0.05, 0.1, 0.2)),
     Constant(related, "LISTED", (2, 3, 4, 6)),
     Constant(related, "LOOSE", (0.2, 0.4, 0.6, 0.8)),
-    Constant(teasers, "TEASER_ZONE", (2, 4, 8, 12)),
+    Constant(endings, "ZONE", (2, 4, 8, 12)),
     Constant(teasers, "TEASER_OVERLAP", (0.15, 0.25, 0.35, 0.5, 0.65)),
     Constant(teasers, "LEAD_TOKENS", (5, 8, 12)),
     Constant(teasers, "CLOSED", (0.05, 0.1, 0.2, 0.4)),
-    Constant(teasers, "SURELY", (0.0, 2.0, 4.0, 8.0)),
-    Constant(teasers, "LEAST", (-1.0, 0.0, 0.5, 2.0)),
+    Constant(endings, "SURELY", (0.0, 2.0, 4.0, 8.0)),
+    Constant(endings, "LEAST", (-1.0, 0.0, 0.5, 2.0)),
     Constant(teasers, "PLAINLY", (5.0, 10.0, 20.0)),
     Constant(related, "FOREIGN_STEMS", (2, 3, 4, 6)),
     Constant(related, "ONLY_LINKS", (2, 3, 5, 8)),
