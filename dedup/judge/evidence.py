@@ -14,7 +14,7 @@ from dedup.engines.memory import Memory
 from dedup.match.groups import Groups
 from dedup.records import F32, F64, I32, I64, U64, Bool
 from dedup.sketch.lsh import first_equal
-from dedup.text import kernels, lexicon
+from dedup.text import kernels
 from dedup.text.blocks import Blocks
 from dedup.text.corpus import Corpus
 
@@ -250,16 +250,6 @@ def _opens_prose(corpus: Corpus, prose: Bool) -> Bool:
         joined = (blocks.shape[filled[texts]] & kernels.WAW) != 0
         known[filled[texts]] |= joined & (opens_title[word[texts]] == 0)
     return known
-
-
-def radical_waw(corpus: Corpus) -> Bool:
-    """bool[n]; blocks whose first word has a waw of its own, not an 'and'."""
-    blocks, n = corpus.blocks, corpus.n
-    out = np.zeros(n, dtype=np.bool_)
-    at = np.flatnonzero((blocks.shape[:n] & kernels.WAW) != 0)
-    first = blocks.tokens[blocks.pointer[at]]
-    out[at] = np.isin(first, lexicon.words("radical", corpus.seed))
-    return out
 
 
 def first_prose(corpus: Corpus, evidence: Evidence) -> I64:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dedup.judge.evidence import ENOUGH_TITLES, Evidence, radical_waw
+from dedup.judge.evidence import ENOUGH_TITLES, Evidence
 from dedup.judge.verdicts import (
     BELOW_HEADER,
     HEADER,
@@ -17,7 +17,7 @@ from dedup.judge.verdicts import (
 )
 from dedup.records import F64, I32, I64, Bool
 from dedup.text import kernels
-from dedup.text.blocks import tokens_of
+from dedup.text.blocks import pointer_of, tokens_of
 from dedup.text.corpus import Corpus
 
 HEADLINE_TOKENS = 4  # fewer words equal a headline by chance
@@ -35,6 +35,7 @@ LONE_ECHO = 0.5  # of them at most this part stands in the next two paragraphs
 USUAL = 0.05  # what a source does in this part of the possible places it does as a habit
 LISTED = 3  # as many headings in a row, none of them a link for sure, are a list
 SELDOM = 0.01  # of a source's headings, if they are another's headline by chance
+QUOTES = 4096  # headings whose records are looked through at once
 LOOSE = 0.4  # records with more headings than this part are lists or verse
 
 
@@ -110,15 +111,32 @@ def _chance(corpus: Corpus, inside: Bool, headline: Bool) -> Bool:
 
 def _quoted(corpus: Corpus, evidence: Evidence, which: I64) -> Bool:
     """bool[k]; blocks whose words a paragraph of their record has, one after the other."""
-    blocks, record = corpus.blocks, corpus.record_of()
     out = np.zeros(which.size, dtype=np.bool_)
-    for k, b in enumerate(which.tolist()):
-        first, stop = corpus.first[record[b] : record[b] + 2].tolist()
-        prose = first + np.flatnonzero(~evidence.line[first:stop])
-        _, around = tokens_of(blocks.tokens, blocks.pointer, prose)
-        mine = blocks.tokens[blocks.pointer[b] : blocks.pointer[b + 1]]
-        begins = np.flatnonzero(around[: max(0, around.size - mine.size + 1)] == mine[0])
-        out[k] = any(np.array_equal(around[a : a + mine.size], mine) for a in begins.tolist())
+    for at in range(0, which.size, QUOTES):
+        part = slice(at, at + QUOTES)
+        out[part] = _quoted_part(corpus, evidence, which[part])
+    return out
+
+
+def _quoted_part(corpus: Corpus, evidence: Evidence, which: I64) -> Bool:
+    blocks, record = corpus.blocks, corpus.record_of()[which]
+    begins = pointer_of(corpus.first[record + 1] - corpus.first[record])
+    of = np.repeat(np.arange(which.size), np.diff(begins))
+    around = np.arange(of.size) + (corpus.first[record] - begins[:-1])[of]
+    prose = ~evidence.line[around]
+    pointer, tokens = tokens_of(blocks.tokens, blocks.pointer, around[prose])
+    of = np.repeat(of[prose], np.diff(pointer))
+    start, length = blocks.pointer[which], evidence.length[which].astype(np.int64)
+    at = np.flatnonzero(tokens == blocks.tokens[start][of])
+    for step in range(1, int(length.max(initial=0))):
+        wanted = length[of[at]] > step
+        # No token behind the last one, and none of another block's record.
+        there = np.minimum(at + step, of.size - 1)
+        same = (at + step < of.size) & (of[there] == of[at])
+        same &= tokens[there] == blocks.tokens[start[of[at]] + np.where(wanted, step, 0)]
+        at = at[~wanted | same]
+    out = np.zeros(which.size, dtype=np.bool_)
+    out[of[at]] = True
     return out
 
 
@@ -222,7 +240,11 @@ def _lone(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Bool:
     led_up = (shape & (kernels.DOTS | kernels.COLON)) == kernels.COLON
     asked |= question & led_up & (corpus.blocks.lead[:n] > TOPIC_TOKENS)
     # Without headlines to tell which words with a waw open some, it goes on.
-    joined = ((shape & kernels.WAW) != 0) & ~radical_waw(corpus) & (corpus.titles < ENOUGH_TITLES)
+    joined = (
+        ((shape & kernels.WAW) != 0)
+        & (corpus.phrases["radical"] == 0)
+        & (corpus.titles < ENOUGH_TITLES)
+    )
     between = inside & _between(record, ~evidence.heading)
     told = np.bincount(source, weights=between & sure, minlength=sources)
     taken_up = np.bincount(source, weights=between & ~sure & (echo > 0), minlength=sources)

@@ -13,7 +13,7 @@ import numpy as np
 
 from dedup.judge import endings
 from dedup.judge.endings import Ends, Taken, in_pieces, leads_of_own, likeliest
-from dedup.judge.evidence import Evidence, radical_waw
+from dedup.judge.evidence import Evidence
 from dedup.judge.verdicts import FOREIGN_END, KEPT, TEASER, Verdicts
 from dedup.records import I64, U64, Bool
 from dedup.text import kernels
@@ -152,7 +152,7 @@ def opens_a_story(corpus: Corpus, evidence: Evidence) -> Bool:
     """bool[n]; blocks that open as leads do: with no word that goes on from something."""
     n, blocks = corpus.n, corpus.blocks
     shape = blocks.shape[:n]
-    joined = ((shape & kernels.WAW) != 0) & ~radical_waw(corpus)
+    joined = ((shape & kernels.WAW) != 0) & (corpus.phrases["radical"] == 0)
     item = (shape & (kernels.BULLET | kernels.NUMBERED)) != 0
     told = corpus.phrases["prose"] == 0
     return np.asarray(~joined & ~item & told & (evidence.length >= LEAD_TOKENS))

@@ -15,8 +15,8 @@ from dedup.records import I64, U8, U32
 from dedup.text import kernels
 from dedup.text.blocks import Blocks, stems, token_hashes
 
-ROLES = ("header", "leadin", "footer", "opening", "embed", "credit", "prose", "common")
-WORDS = ("radical", "day", "back", "inner")  # single words; no markers
+ROLES = ("header", "leadin", "footer", "opening", "embed", "credit", "prose", "radical", "common")
+WORDS = ("day", "back", "inner")  # single words; no markers
 LONGEST = 6
 
 
