@@ -17,7 +17,7 @@ from dedup.judge.verdicts import (
 )
 from dedup.records import F64, I32, I64, Bool
 from dedup.text import kernels
-from dedup.text.blocks import pointer_of, tokens_of
+from dedup.text.blocks import tokens_of
 from dedup.text.corpus import Corpus
 
 HEADLINE_TOKENS = 4  # fewer words equal a headline by chance
@@ -35,7 +35,6 @@ LONE_ECHO = 0.5  # of them at most this part stands in the next two paragraphs
 USUAL = 0.05  # what a source does in this part of the possible places it does as a habit
 LISTED = 3  # as many headings in a row, none of them a link for sure, are a list
 SELDOM = 0.01  # of a source's headings, if they are another's headline by chance
-QUOTES = 4096  # headings whose records are looked through at once
 LOOSE = 0.4  # records with more headings than this part are lists or verse
 
 
@@ -51,12 +50,14 @@ def judge_links(
         verdicts: marked in place.
     """
     inside = evidence.heading & (evidence.place > 0)
-    headline = inside & (evidence.title_of >= 0) & (evidence.length >= HEADLINE_TOKENS)
+    # A headline may be two sentences, the first a question.
+    brief = (evidence.length <= LINKED_TOKENS) & (evidence.place > 0)
+    asks = brief & ((corpus.blocks.shape[: corpus.n] & kernels.STOP) == 0)
+    headline = (inside | asks) & (evidence.title_of >= 0) & (evidence.length >= HEADLINE_TOKENS)
     verdicts.mark(headline & ~_chance(corpus, inside, headline), HEADLINE_OF)
     verdicts.mark(inside & _repeated(corpus, evidence), REPEATED_LINK)
     _below_headers(corpus, evidence, listed, verdicts)
-    lone = np.flatnonzero(_lone(corpus, evidence, verdicts) & (verdicts.rule == KEPT))
-    verdicts.mark(lone[~_quoted(corpus, evidence, lone)], LONE_LINK)
+    verdicts.mark(_lone(corpus, evidence, verdicts), LONE_LINK)
 
 
 def judge_headers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> I64:
@@ -109,35 +110,15 @@ def _chance(corpus: Corpus, inside: Bool, headline: Bool) -> Bool:
     return np.asarray(seldom[source] & (corpus.blocks.echo[: corpus.n] > 0))
 
 
-def _quoted(corpus: Corpus, evidence: Evidence, which: I64) -> Bool:
-    """bool[k]; blocks whose words a paragraph of their record has, one after the other."""
-    out = np.zeros(which.size, dtype=np.bool_)
-    for at in range(0, which.size, QUOTES):
-        part = slice(at, at + QUOTES)
-        out[part] = _quoted_part(corpus, evidence, which[part])
-    return out
-
-
-def _quoted_part(corpus: Corpus, evidence: Evidence, which: I64) -> Bool:
-    blocks, record = corpus.blocks, corpus.record_of()[which]
-    begins = pointer_of(corpus.first[record + 1] - corpus.first[record])
-    of = np.repeat(np.arange(which.size), np.diff(begins))
-    around = np.arange(of.size) + (corpus.first[record] - begins[:-1])[of]
-    prose = ~evidence.line[around]
-    pointer, tokens = tokens_of(blocks.tokens, blocks.pointer, around[prose])
-    of = np.repeat(of[prose], np.diff(pointer))
-    start, length = blocks.pointer[which], evidence.length[which].astype(np.int64)
-    at = np.flatnonzero(tokens == blocks.tokens[start][of])
-    for step in range(1, int(length.max(initial=0))):
-        wanted = length[of[at]] > step
-        # No token behind the last one, and none of another block's record.
-        there = np.minimum(at + step, of.size - 1)
-        same = (at + step < of.size) & (of[there] == of[at])
-        same &= tokens[there] == blocks.tokens[start[of[at]] + np.where(wanted, step, 0)]
-        at = at[~wanted | same]
-    out = np.zeros(which.size, dtype=np.bool_)
-    out[of[at]] = True
-    return out
+def _quoted(corpus: Corpus, evidence: Evidence, block: int) -> bool:
+    """Whether a paragraph of its record has a block's words, one after the other."""
+    blocks, record = corpus.blocks, corpus.blocks.record[block]
+    first, stop = corpus.first[record : record + 2].tolist()
+    prose = first + np.flatnonzero(~evidence.line[first:stop])
+    _, around = tokens_of(blocks.tokens, blocks.pointer, prose)
+    mine = blocks.tokens[blocks.pointer[block] : blocks.pointer[block + 1]]
+    begins = np.flatnonzero(around[: max(0, around.size - mine.size + 1)] == mine[0])
+    return any(np.array_equal(around[a : a + mine.size], mine) for a in begins.tolist())
 
 
 def _repeated(corpus: Corpus, evidence: Evidence) -> Bool:
@@ -200,7 +181,7 @@ def _below_headers(
             and stems < LONE_STEMS
             and 2 * echo > stems
         )
-        quoted = verdicts.rule[last] == KEPT and _quoted(corpus, evidence, np.array([last])).any()
+        quoted = verdicts.rule[last] == KEPT and _quoted(corpus, evidence, last)
         found += run[:-1] if subheading or quoted else run
     verdicts.mark(np.array(found, dtype=np.int64), BELOW_HEADER)
 
