@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -234,7 +234,7 @@ def _judge(
     return stories, evidence, verdicts
 
 
-def _told(corpus: Corpus, stories: I64, known: Known | None) -> tuple[list[str], I64]:
+def _told(corpus: Corpus, stories: I64, known: Known | None) -> tuple[Sequence[str], I64]:
     """The id of the story that each record leads, and how many records tell it."""
     sizes = np.bincount(stories, minlength=corpus.records)
     if known is None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple, TypeAlias
+from itertools import accumulate
+from typing import Any, NamedTuple, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +68,35 @@ class Strings(NamedTuple):
         """The texts as UTF-8."""
         encoded = [text.encode() for text in texts]
         return cls(b"".join(encoded), np.cumsum([0, *map(len, encoded)], dtype=np.int64), False)
+
+
+class Names(Sequence[str]):
+    """Strings that are kept in a sixth of the room that objects take."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+        self._starts = array("q", [0])
+
+    def add(self, names: Sequence[str]) -> None:
+        """Append some."""
+        encoded = [name.encode() for name in names]
+        self._starts.extend(accumulate(map(len, encoded), initial=self._starts.pop()))
+        self._data += b"".join(encoded)
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+
+    def __getitem__(self, at: int | slice) -> str | list[str]:
+        if isinstance(at, slice):
+            return [self[one] for one in range(*at.indices(len(self)))]
+        one = range(len(self))[at]
+        return self._data[self._starts[one] : self._starts[one + 1]].decode()
 
 
 class Batch(NamedTuple):

@@ -10,6 +10,7 @@ import pytest
 import dedup
 from dedup.engines import memory
 from dedup.engines.memory import Memory
+from dedup.records import Names
 
 WORDS = [
     "سوق",
@@ -102,3 +103,15 @@ def test_what_is_no_size_is_refused(size):
         dedup.ConfigError, match=f"--memory: '{size}' is not a size of 512M or more"
     ):
         dedup.Config(memory=size)
+
+
+def test_names_are_what_they_were():
+    names = Names()
+    names.add(["أ", "", "b-1"])
+    names.add([])
+    names.add(["😀", "خبر عاجل"])
+    told = ["أ", "", "b-1", "😀", "خبر عاجل"]
+    assert list(names) == names[:] == told
+    assert [names[-1], names[1:3], len(names)] == ["خبر عاجل", ["", "b-1"], 5]
+    with pytest.raises(IndexError):
+        names[5]

@@ -160,7 +160,9 @@ def _count(judged: Judged, counts: Counts) -> None:
     mine = stories[seen:]
     counts.records, counts.blocks, counts.chars = mine.size, corpus.n - n, corpus.chars
     counts.retold = int((mine != np.arange(seen, corpus.records)).sum())
-    counts.stories = int((judged.sizes[np.unique(mine)] > 1).sum())
+    leads = np.zeros(corpus.records, dtype=np.bool_)
+    leads[mine] = True
+    counts.stories = int((judged.sizes[leads] > 1).sum())
     of_source = corpus.source[corpus.record_of()[n:]]
     sources = len(corpus.sources)
     records = np.bincount(corpus.source[seen:], minlength=sources).tolist()

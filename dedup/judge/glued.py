@@ -67,7 +67,9 @@ def glued(corpus: Corpus, leader: I64, verdicts: Verdicts, common: U32) -> list[
     heads = _Edge(corpus, leader, first, stays, words, at_tail=False).parts()
     tails = _Edge(corpus, leader, last, stays, words, at_tail=True).parts()
     done = {part.block for part in tails}
-    tags = _tags(corpus, leader, [b for b in last.tolist() if b not in done], common)
+    # Few of many: as numbers of Python all of them would take more room than anything else.
+    some = last[(blocks.tail[last] > 1) & (blocks.tail[last] <= TAGS_TOKENS)]
+    tags = _tags(corpus, leader, [b for b in some.tolist() if b not in done], common)
     return sorted(heads + tails + tags, key=lambda part: (part.block, part.first))
 
 
@@ -283,7 +285,8 @@ def _tags(corpus: Corpus, leader: I64, last: list[int], common: U32) -> list[Par
     """Lists of tags behind the last stop of an article, in sources that have them.
 
     Prose that lacks its full stop holds function words and is about what nobody else says; a list
-    of tags holds none, and its words stand in other lists.
+    of tags holds none, and its words stand in other lists. `last` are blocks with as many tokens
+    behind that stop as such a list may have.
     """
     blocks, record = corpus.blocks, corpus.record_of()
     function = set(common.tolist())
@@ -291,7 +294,7 @@ def _tags(corpus: Corpus, leader: I64, last: list[int], common: U32) -> list[Par
     lists: dict[int, list[_List]] = defaultdict(list)
     for b in last:
         size, end = int(blocks.tail[b]), int(blocks.pointer[b + 1])
-        if not 2 <= size <= TAGS_TOKENS or blocks.shape[b] & _CLOSED:
+        if blocks.shape[b] & _CLOSED:
             continue
         source = int(corpus.source[record[b]])
         open_ends[source] += 1

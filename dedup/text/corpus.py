@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from dedup.config import Config
 from dedup.engines.memory import Memory
 from dedup.engines.threads import in_order
-from dedup.records import I32, I64, U8, Batch
+from dedup.records import I32, I64, U8, Batch, Names
 from dedup.text.blocks import Blocks, Scan, scan
 from dedup.text.lexicon import ROLES, Lexicon
 
@@ -62,7 +62,7 @@ class Corpus(NamedTuple):
     fixed: U8
     phrases: dict[str, U8]
     residue: U8
-    ids: list[str]
+    ids: Sequence[str]
     dates: list[str]
     source: I32
     sources: list[str]
@@ -135,7 +135,7 @@ def build(
     """
     texts, titles, abstracts = (_Columns(_BLOCKS, memory) for _ in range(3))
     more = _Columns({"residue": np.uint8, **dict.fromkeys(JUDGED, np.uint8)}, memory)
-    ids: list[str] = []
+    ids = Names()
     dates: list[str] = []
     source = _Columns({"source": np.int32}, memory)
     known: dict[str, int] = {}
@@ -158,7 +158,7 @@ def build(
             columns.add_blocks(found.blocks, base)
         more.add({"residue": scans[0].residue, **phrases})
         chars += scans[0].chars
-        ids += batch.ids
+        ids.add(batch.ids)
         if dated:
             dates += batch.dates
         numbers = [known.setdefault(name, len(known)) for name in batch.sources]
