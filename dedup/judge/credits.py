@@ -41,7 +41,7 @@ def judge_edges(
     key = corpus.blocks.key
     topmost = key[[run[0] for run in listed]]
     rare = 2 * evidence.spread[links] < evidence.records[links]
-    stands[links[long & (rare | np.isin(key[links], topmost))]] = False
+    stands[links[long & (rare | np.isin(key[links], topmost, kind="sort"))]] = False
     standing = np.flatnonzero(stands & (verdicts.rule == KEPT))
     verdicts.mark(standing[corpus.phrases["credit"][standing] > 0], CREDIT)
     verdicts.mark(standing, STANDING)

@@ -136,7 +136,7 @@ def _foreign_ends(corpus: Corpus, evidence: Evidence, ends: Ends, known: set[int
     # Behind what ends another record of the source no prose goes on.
     lines = _lines(corpus, np.concatenate([one.block for one in taken]))
     for _, found in in_pieces(corpus, evidence, ends, records[place < 0]):
-        again = found.begins & np.isin(_lines(corpus, found.block), lines)
+        again = found.begins & np.isin(_lines(corpus, found.block), lines, kind="sort")
         longest = endings.ZONE - 1 - again[:, ::-1].argmax(axis=1)
         taken.append(found.taken(np.where(again.any(axis=1), longest, -1)))
     return Taken.joined(taken)

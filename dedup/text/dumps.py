@@ -168,7 +168,7 @@ def _cohesion_cuts(
         return []
     bags = Bags(text, blocks, prose)
     known_keys, times = np.unique(blocks.key[heading], return_counts=True)
-    recurs = heading & np.isin(blocks.key, known_keys[times > 1])
+    recurs = heading & np.isin(blocks.key, known_keys[times > 1], kind="sort")
     recurs[:-1] |= _alone_elsewhere(blocks.key, prose)[1:]
     # Where credit lines are the custom, an article without one is an exception.
     levels = (UNUSUAL,) if len(known) >= CUSTOM else (SURE, LIKELY)
