@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import accumulate
 from typing import Any, NamedTuple, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from dedup import config
 
@@ -22,8 +23,9 @@ U64: TypeAlias = npt.NDArray[np.uint64]
 F32: TypeAlias = npt.NDArray[np.float32]
 F64: TypeAlias = npt.NDArray[np.float64]
 Bool: TypeAlias = npt.NDArray[np.bool_]
-Buffer: TypeAlias = bytes | memoryview
+Buffer: TypeAlias = bytes | bytearray | memoryview
 
+TOGETHER = 4096  # names read together
 SHOWN = 5  # rejected lines that the summary shows
 KINDS = (*config.KINDS, "blank")
 
@@ -71,17 +73,26 @@ class Strings(NamedTuple):
 
 
 class Names(Sequence[str]):
-    """Strings that are kept in a sixth of the room that objects take."""
+    """Strings, kept as JSON in a sixth of the room that objects take.
+
+    Attributes:
+        data: JSON strings, a comma behind each.
+    """
 
     def __init__(self) -> None:
-        self._data = bytearray()
+        self.data = bytearray()
         self._starts = array("q", [0])
 
     def add(self, names: Sequence[str]) -> None:
         """Append some."""
-        encoded = [name.encode() for name in names]
-        self._starts.extend(accumulate(map(len, encoded), initial=self._starts.pop()))
-        self._data += b"".join(encoded)
+        written = [orjson.dumps(name) for name in names]
+        sizes = (len(name) + 1 for name in written)
+        self._starts.extend(accumulate(sizes, initial=self._starts.pop()))
+        self.data += b",".join([*written, b""])
+
+    def starts(self) -> I64:
+        """int64[n + 1]; where each begins in `data`, and the end of the last."""
+        return np.frombuffer(self._starts, dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self._starts) - 1
@@ -94,9 +105,21 @@ class Names(Sequence[str]):
 
     def __getitem__(self, at: int | slice) -> str | list[str]:
         if isinstance(at, slice):
-            return [self[one] for one in range(*at.indices(len(self)))]
+            return self._some(range(len(self))[at])
         one = range(len(self))[at]
-        return self._data[self._starts[one] : self._starts[one + 1]].decode()
+        found: str = orjson.loads(self.data[self._starts[one] : self._starts[one + 1] - 1])
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        for at in range(0, len(self), TOGETHER):
+            yield from self._some(range(at, min(at + TOGETHER, len(self))))
+
+    def _some(self, which: range) -> list[str]:
+        if which.step != 1 or not which:
+            return [self[one] for one in which]
+        written = self.data[self._starts[which.start] : self._starts[which.stop] - 1]
+        found: list[str] = orjson.loads(b"[" + written + b"]")
+        return found
 
 
 class Batch(NamedTuple):

@@ -15,7 +15,7 @@ from dedup.formats.encode import Column, Piece
 from dedup.formats.row import Row, Rows
 from dedup.judge.kept import Suspicion
 from dedup.judge.verdicts import RULES, Reasons
-from dedup.records import I64, KINDS, Bool
+from dedup.records import I64, KINDS, Buffer
 from dedup.text.corpus import Corpus
 
 _NAMES = ["white-space", *(rule.name for rule in RULES.values())]
@@ -45,7 +45,7 @@ def span_lines(row: Row, spans: Iterable[tuple[int, int]]) -> Iterator[int]:
         yield row.lines[whole] if whole < len(row.lines) else row.lines[-1] + 1
 
 
-def removal_lines(judged: Judged, base: int, rows: Rows, cuts: Cuts, text: Column) -> bytes:
+def removal_lines(judged: Judged, base: int, rows: Rows, cuts: Cuts, text: Column) -> Buffer:
     """The lines of OUT.removed.jsonl for what goes of some rows.
 
     Args:
@@ -60,10 +60,9 @@ def removal_lines(judged: Judged, base: int, rows: Rows, cuts: Cuts, text: Colum
     corpus, why, row = judged.corpus, cuts.reasons(judged), cuts.row
     source, which = np.unique(corpus.source[base + row], return_inverse=True)
     sources = encode.values([corpus.sources[number] for number in source.tolist()])
-    ids = encode.values(corpus.ids[base : base + rows.size])
     matched = why.record >= 0
     pieces: list[Piece] = [
-        b'{"id":', ids.take(row),
+        b'{"id":', encode.names(corpus.ids, base + row),
         b',"source":', sources.take(which),
         b',"line":', encode.values(_lines(rows, cuts)),
         b',"start":', encode.values(cuts.start),
@@ -87,12 +86,9 @@ def _match(corpus: Corpus, why: Reasons) -> Iterator[Column]:
     """Where what is repeated stands; a record of an earlier run is told with that run."""
     matched = why.record >= 0
     earlier = matched & (why.record < len(corpus.runs))
-    ids = [corpus.ids[record] if record >= 0 else None for record in why.record.tolist()]
-    told: list[tuple[bytes, Any, Bool]] = [
-        (b'{"id":', ids, matched),
-        (b',"start":', why.start, matched),
-        (b',"end":', why.end, matched),
-    ]  # fmt: skip
+    yield encode.constant(b'{"id":').only(matched)
+    yield encode.names(corpus.ids, np.maximum(why.record, 0)).only(matched)
+    told = [(b',"start":', why.start, matched), (b',"end":', why.end, matched)]
     if earlier.any():
         runs = np.array([*corpus.runs, 0])[np.where(earlier, why.record, -1)]
         told.append((b',"run":', runs, earlier))
@@ -130,7 +126,7 @@ def structs(
         more: columns behind the others.
     """
     leader = judged.stories[base : base + kept.size]
-    names = encode.values([judged.names[number] for number in leader.tolist()])
+    names = encode.names(judged.names, leader)
     own = leader == np.arange(base, base + kept.size)
     pieces: list[Piece] = [
         b'{"kept":', encode.values(kept),

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 
 from dedup.formats import kernels
-from dedup.records import I64, U8, Bool
+from dedup.records import I64, U8, Bool, Buffer, Names
 from dedup.text.blocks import pointer_of
 
 
@@ -22,7 +22,7 @@ class Column(NamedTuple):
         end: the byte after its last.
     """
 
-    data: bytes
+    data: Buffer
     start: I64
     end: I64
 
@@ -62,10 +62,18 @@ def values(column: Sequence[Any] | np.ndarray[Any, Any]) -> Column:
     return Column(data, start, end)
 
 
+def names(of: Sequence[str], which: I64) -> Column:
+    """Some names as JSON strings."""
+    if isinstance(of, Names):
+        starts = of.starts()
+        return Column(of.data, starts[which], starts[which + 1] - 1).packed()
+    return values([of[one] for one in which.tolist()])
+
+
 def joined(pieces: Sequence[Piece], n: int) -> Column:
     """The pieces of each of n rows, one after the other; rows follow each other without a gap."""
     start, end = (np.empty((n, len(pieces)), dtype=np.int64) for _ in range(2))
-    parts: list[bytes] = []
+    parts: list[Buffer] = []
     size = 0
     for at, piece in enumerate(pieces):
         if isinstance(piece, bytes):
@@ -78,5 +86,6 @@ def joined(pieces: Sequence[Piece], n: int) -> Column:
         size += len(parts[-1])
     out = np.empty(int((end - start).sum()), dtype=np.uint8)
     bounds = np.empty(n + 1, dtype=np.int64)
-    kernels.join(np.frombuffer(b"".join(parts), dtype=np.uint8), start, end, out, bounds)
+    data = parts[0] if len(parts) == 1 else b"".join(parts)
+    kernels.join(np.frombuffer(data, dtype=np.uint8), start, end, out, bounds)
     return Column(out.tobytes(), bounds[:-1], bounds[1:])
