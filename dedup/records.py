@@ -73,7 +73,7 @@ class Strings(NamedTuple):
 
 
 class Names(Sequence[str]):
-    """Strings, kept as JSON in a sixth of the room that objects take.
+    """Strings, kept as JSON in a fraction of the room that objects take.
 
     Attributes:
         data: JSON strings, a comma behind each.

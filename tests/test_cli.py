@@ -18,8 +18,8 @@ from dedup import __version__
 from dedup.cli import main
 
 KNOWN = (
-    ".jsonl, .ndjson, .json, .csv, .tsv, .parquet, .warc, .wet, .html, .txt, .htm "
-    "(plain, .gz, .zst, .bz2, .xz, in .zip or .tar)"
+    ".jsonl, .ndjson, .json, .csv, .tsv, .parquet, .warc, .wet, .html, .txt, .htm, "
+    ".jl, .jsonlines (plain, .gz, .zst, .bz2, .xz, in .zip or .tar)"
 )
 PARAGRAPHS = (
     "افتتحت بلدية المرسى سوقا جديدا للخضار قرب الميناء القديم، وحضر الافتتاح عشرات الباعة.",

@@ -46,6 +46,8 @@ ENCODINGS = {
     "utf-8": None,
     "utf-8-sig": None,
     "utf-16": "UTF-16, by its byte order mark",
+    "utf-16-le": "UTF-16, by its zero bytes",
+    "utf-16-be": "UTF-16, by its zero bytes",
     "utf-32": "UTF-32, by its byte order mark",
     "cp1256": "cp1256, by its letters",
     "iso8859-6": "iso8859-6, by its letters",
@@ -75,7 +77,7 @@ def test_encodings_are_found_out_and_told(tmp_path, encoding, packed):
 )
 def test_other_scripts_come_through(tmp_path, text, encoding):
     many = [f"{n} {text}" for n in range(5)]
-    for name in ("utf-8", "utf-16", encoding):
+    for name in ("utf-8", "utf-16", "utf-16-be", encoding):
         (tmp_path / "in.jsonl").write_bytes(lines(many).encode(name))
         result = dedup.clean(tmp_path / "in.jsonl", repair=True)
         assert texts_of(result)[0] == many[0], name

@@ -49,7 +49,8 @@ MADE = {
     ),
     ".txt": lambda rows: "\n".join(texts_of(rows)).encode(),
 }
-MADE[".ndjson"], MADE[".htm"] = MADE[".jsonl"], MADE[".html"]
+MADE[".htm"] = MADE[".html"]
+MADE |= dict.fromkeys((".ndjson", ".jl", ".jsonlines"), MADE[".jsonl"])
 SHORT = st.sampled_from(
     [b"", b"\n", b'"', b"{", b"}", b"[", b"]", b",", b":", b"\\", b"\\ud800", b"\0", b"\r", b"\t",
      b"\xff", b"\xfe\xff", b"\xef\xbb\xbf", b"\xd8", b"\xe2\x80\xa8", b"NaN", b"-", b"1e999",

@@ -206,6 +206,14 @@ def test_what_is_no_archive_is_told(tmp_path, name, data, message):
     assert str(error.value).startswith(f"{tmp_path / name}: {message}")
 
 
+def test_what_macos_puts_beside_a_file_is_no_input(tmp_path):
+    beside = {"__MACOSX/._a.jsonl": b"\0\5\x16\7", "a.jsonl": record("نص")}
+    (tmp_path / "a.zip").write_bytes(zip_of(beside))
+    (tmp_path / "._b.jsonl").write_bytes(b"\0\5\x16\7")
+    result = dedup.clean(tmp_path)
+    assert (result.counts.records, result.counts.rejected) == (1, 0)
+
+
 def test_a_zip_that_needs_a_password_is_told(tmp_path):
     data = bytearray(zip_of({"x.jsonl": record("نص")}))
     data[data.rindex(b"PK\1\2") + 8] |= 1

@@ -47,7 +47,7 @@ MADE = {
     ".html": (page(TEXTS[0], 0), "pages", "trafilatura"),
     ".txt": ("\n".join(TEXTS).encode(), "lines; of the headline", "dedup itself"),
 }
-SAME = {".ndjson": ".jsonl", ".htm": ".html"}
+SAME = {".ndjson": ".jsonl", ".jl": ".jsonl", ".jsonlines": ".jsonl", ".htm": ".html"}
 LIBRARY = {".gz": "zlib", ".zst": "zstandard", ".bz2": "bz2", ".xz": "lzma", ".zip": "zipfile",
            ".tar": "tarfile"}  # fmt: skip
 

@@ -13,7 +13,7 @@ import orjson
 
 from dedup.errors import InputError
 from dedup.formats.cuts import Judged, cuts_of
-from dedup.formats.inputs import Input, Inputs
+from dedup.formats.inputs import JSON_LINES, Input, Inputs
 from dedup.formats.outputs import Outputs
 from dedup.formats.write import Put
 from dedup.records import KINDS
@@ -60,7 +60,7 @@ def attribute_files(
 
 def _place(item: Input, given: Sequence[Any]) -> PurePath:
     path = item.path
-    if path is None or not {".jsonl", ".ndjson", ".json"} & set(path.suffixes):
+    if path is None or not {*JSON_LINES, ".json"} & set(path.suffixes):
         raise InputError(f"{item.name}: attributes stand beside JSON lines in files; leave it out")
     if DOCUMENTS in path.parts[:-1]:
         at = len(path.parts) - path.parts[::-1].index(DOCUMENTS)

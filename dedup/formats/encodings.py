@@ -32,6 +32,7 @@ _SHOWN = re.compile(r"\S")
 MOST_WRONG = 0.1  # of the characters beyond ASCII, in text that is UTF-8 with damaged places
 VOTES = 5  # parts of a sample that vote on its encoding
 LEAST = 10  # accented letters, or ends of words, that are no chance
+ZEROS, ZERO_SHARE = 8, 0.02  # zero bytes of a sample, and their share, that are no chance
 GAIN = 0.1  # in the share of Arabic letters that a repair must bring
 
 
@@ -55,6 +56,9 @@ def in_utf8(
         if sample.startswith(mark):
             say(f"{name}: {unicode.upper()}, by its byte order mark")
             return _decoded(file, unicode)
+    if wide := _utf16(sample):
+        say(f"{name}: UTF-16, by its zero bytes")
+        return _decoded(file, wide)
     if _is_utf8(sample):
         return file
     try:
@@ -76,6 +80,17 @@ def in_utf8(
     codec = max(votes, key=lambda name: votes[name])
     say(f"{name}: {codec}, by its letters; --encoding overrides")
     return _decoded(file, codec)
+
+
+def _utf16(sample: bytes) -> str:
+    """The codec of UTF-16 without a byte order mark, "" for what is something else.
+
+    What is ASCII in it, quotes and line ends at least, has zeros, and all of them on one side.
+    """
+    first, zeros = sample[::2].count(0), sample.count(0)
+    if zeros < max(ZEROS, ZERO_SHARE * len(sample)) or first not in (0, zeros):
+        return ""
+    return "utf-16-be" if first else "utf-16-le"
 
 
 def _is_utf8(sample: bytes) -> bool:

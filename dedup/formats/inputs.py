@@ -72,6 +72,8 @@ KINDS = {
 }
 LINES = KINDS[".jsonl"]
 KINDS[".htm"] = KINDS[".html"]
+JSON_LINES = (".jsonl", ".ndjson", ".jl", ".jsonlines")  # Scrapy has the last two
+KINDS |= dict.fromkeys(JSON_LINES, LINES)
 SMALL, MANY = 1 << 16, 200  # bytes of a batch that waits for others, and how many wait
 KNOWN = f"{', '.join(KINDS)} (plain, {', '.join(PACKED)}, in .zip or .tar)"
 
@@ -361,8 +363,9 @@ def _is_input(path: Path) -> bool:
 
 
 def _is_read(path: PurePath) -> bool:
-    """Whether a name is an input's; those of the side files of earlier runs are not."""
-    return _kind(path) in KINDS and not set(path.name.lower().split(".")[-3:-1]) & set(SIDE)
+    """Whether a name is an input's; those of side files, of earlier runs or of macOS, are not."""
+    side = set(path.name.lower().split(".")[-3:-1]) & set(SIDE)
+    return _kind(path) in KINDS and not side and not path.name.startswith("._")
 
 
 def _kind(path: PurePath) -> str:
