@@ -25,6 +25,7 @@ from dedup.formats.row import Rows
 from dedup.formats.write import write
 from dedup.judge.evidence import Evidence, Prior, gather
 from dedup.judge.glued import glued
+from dedup.judge.habits import counted
 from dedup.judge.judge import doubtful, foremost_leads, judge_repeats, judge_residue, shared_parts
 from dedup.judge.kept import suspicious
 from dedup.judge.overrides import Overrides, read
@@ -161,7 +162,8 @@ def run(
     decided.judge(corpus, verdicts)
     residue = verdicts.residue()
     if index is not None and known is not None:
-        index.remember(known, groups, stories, evidence, residue)
+        habits = counted(corpus, evidence, verdicts, prior)
+        index.remember(known, groups, stories, evidence, residue, habits)
     leads = foremost_leads(corpus, groups, stories, evidence)
     groups = without(corpus.blocks, groups, residue, order, config, memory, leads)
     judge_repeats(corpus, groups, stories, evidence, verdicts, config)
@@ -221,7 +223,7 @@ def _judge(
         memory.relax()
         evidence = gather(corpus, groups, stories, memory, prior)
         memory.relax()
-        verdicts = judge_residue(corpus, evidence, stories, memory)
+        verdicts = judge_residue(corpus, evidence, stories, memory, prior)
         if prior is not None:
             verdicts.hold(prior.residue)
         return evidence, verdicts

@@ -36,7 +36,7 @@ def known(request):
         records.append({"id": str(n), "source": "ابج"[n % 3], "text": "\n".join(text)})
     found = []
 
-    def look(corpus, evidence, verdicts):
+    def look(corpus, evidence, verdicts, prior=None):
         kept = verdicts.rule == KEPT
         opens = teasers.opens_a_story(corpus, evidence)
         ends = Ends.of(corpus, evidence, kept, opens, teasers.behind(corpus, kept))

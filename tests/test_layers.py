@@ -38,7 +38,9 @@ INSIDE = {
     "dedup.text": "utf8 wrapping kernels arabic blocks lexicon dumps corpus",
     "dedup.sketch": "kernels minhash lsh",
     "dedup.match": "kernels verify groups order across passages stories sentences",
-    "dedup.judge": "evidence verdicts overrides kept credits related endings teasers glued judge",
+    "dedup.judge": (
+        "evidence verdicts habits overrides kept credits related endings teasers glued judge"
+    ),
     "dedup.formats": (
         "kernels encode lines row sections jsonl text columns outputs packed encodings spool "
         "archives values tables written pages inputs cuts cleaned write annotations"

@@ -13,6 +13,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import make_dump
 import numpy as np
@@ -58,7 +59,9 @@ def examples(rows: list[make_dump.Row]) -> Iterator[tuple[np.ndarray, bool]]:
             records.setdefault(article, []).append((line, label != "body"))
     seen = []
 
-    def look(corpus: teasers.Corpus, evidence: teasers.Evidence, verdicts: teasers.Verdicts):
+    def look(
+        corpus: teasers.Corpus, evidence: teasers.Evidence, verdicts: teasers.Verdicts, prior: Any
+    ) -> None:
         kept = verdicts.rule == KEPT
         opens = teasers.opens_a_story(corpus, evidence)
         ends = endings.Ends.of(corpus, evidence, kept, opens, teasers.behind(corpus, kept))

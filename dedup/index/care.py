@@ -199,6 +199,7 @@ def merge(store: Store, other: Store) -> int:
             store.add_segment(segment._replace(first=first + block))
         spread = other.all_spread()
         store.write("spread", ((b + block, source[s], run[r], *sums) for b, s, r, *sums in spread))
+        store.write("habit", ((source[s], *counts) for s, *counts in other.all_habits()))
         store.write("retold", ((leader + record, n) for leader, n in other.all_retold()))
         store.write("residue", ((b + block, run[r]) for b, r in other.all_residue()))
     return len(rows)

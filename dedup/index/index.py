@@ -65,9 +65,10 @@ class Index:
         stories: I64,
         evidence: Evidence,
         residue: Bool,
+        habits: I64,
     ) -> None:
         """Add the run's records; see `dedup.index.remember`."""
-        remember(self._store, known, groups, stories, evidence, residue, time.time())
+        remember(self._store, known, groups, stories, evidence, residue, habits, time.time())
 
     def commit(self, *, soon: bool = False) -> None:
         """Make the run part of the index; see `Store.commit`."""

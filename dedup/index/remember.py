@@ -31,6 +31,7 @@ def remember(
     stories: I64,
     evidence: Evidence,
     residue: Bool,
+    habits: I64,
     at: float,
 ) -> None:
     """Add a run to an index; nothing is committed.
@@ -42,6 +43,7 @@ def remember(
         stories: int64[records]; the record that leads each record's story.
         evidence: of all blocks of texts.
         residue: bool[n]; blocks that go as a part of the page.
+        habits: int64[sources, 5]; what the new records' sources did.
         at: when the run was, seconds since 1970.
     """
     corpus, earlier = known.corpus, known.earlier
@@ -61,6 +63,8 @@ def remember(
     if which.size:
         _add_segment(store, known, which, stands, evidence, residue)
     store.write("spread", _spread(known, outlets, number, representative, fresh, evidence, run))
+    told = zip(known.corpus.sources, habits.tolist(), strict=True)
+    store.write("habit", ((outlets[name], *counts) for name, counts in told if any(counts)))
     late = _late(known, number, representative, fresh, residue)
     store.write("residue", ((block, run) for block in late))
 

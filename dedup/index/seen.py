@@ -328,7 +328,15 @@ class Seen:
             tail=sums_of[:, 3].astype(np.float32),
             echo=sums_of[:, 4].astype(np.float32),
             residue=residue,
+            habits=self._habits(corpus.sources),
         )
+
+    def _habits(self, sources: list[str]) -> I64:
+        known = {name: number for name, (number, _) in self._store.sources_named(sources).items()}
+        counts = self._store.habits(list(known.values()))
+        none = (0,) * 5
+        told = [counts.get(known.get(name, -1), none) for name in sources]
+        return np.array(told, dtype=np.int64).reshape(-1, 5)
 
 
 def _contents(corpus: Corpus) -> list[int]:

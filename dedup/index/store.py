@@ -65,6 +65,12 @@ CREATE TABLE spread (block INTEGER NOT NULL, source INTEGER NOT NULL, run INTEGE
 CREATE TABLE residue (block INTEGER PRIMARY KEY, run INTEGER NOT NULL);
 CREATE TABLE retold (leader INTEGER PRIMARY KEY, records INTEGER NOT NULL);
 """
+HABIT = """
+CREATE TABLE IF NOT EXISTS habit (source INTEGER PRIMARY KEY, headings INTEGER NOT NULL,
+    links INTEGER NOT NULL, between_prose INTEGER NOT NULL, taken_up INTEGER NOT NULL,
+    ends INTEGER NOT NULL)
+"""
+_HABITS = ("headings", "links", "between_prose", "taken_up", "ends")
 
 # All that a run writes, by name: what a fleet's members tell each other.
 WRITES = {
@@ -77,6 +83,8 @@ WRITES = {
     "retold": "INSERT INTO retold VALUES (?, ?) "
     "ON CONFLICT (leader) DO UPDATE SET records = records + excluded.records",
     "residue": "INSERT OR IGNORE INTO residue VALUES (?, ?)",
+    "habit": "INSERT INTO habit VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (source) DO UPDATE SET "
+    + ", ".join(f"{name} = {name} + excluded.{name}" for name in _HABITS),
 }
 
 
@@ -216,7 +224,7 @@ class Store:
                 )
 
     def _create(self, config: Config) -> None:
-        for statement in TABLES.split(";"):
+        for statement in (*TABLES.split(";"), HABIT):
             self._db.execute(statement)
         self._db.execute(f"PRAGMA application_id = {APPLICATION}")
         self._db.executemany("INSERT INTO meta VALUES (?, ?)", fingerprint(config).items())
@@ -257,6 +265,8 @@ class Store:
                     waiting()
                     told = True
                 time.sleep(WAIT)
+        if self._row("SELECT count(*) FROM sqlite_master WHERE name = 'meta'")[0]:
+            self._db.execute(HABIT)  # older indexes lack it
         (version,) = self._row("PRAGMA data_version")
         if version != self._version:  # somebody else has written, and may have pruned
             self._version = version
@@ -378,6 +388,10 @@ class Store:
             (at,),
         ).rowcount
         self._db.execute("DELETE FROM retold WHERE leader NOT IN (SELECT leader FROM record)")
+        here = "FROM record WHERE record.source = habit.source"
+        before = "SELECT records FROM source WHERE source.source = habit.source"
+        shares = (f"{name} = {name} * (SELECT count(*) {here}) / ({before})" for name in _HABITS)
+        self._db.execute(f"UPDATE habit SET {', '.join(shares)}")
         self._db.execute(
             "UPDATE source SET records = (SELECT count(*) FROM record WHERE "
             "record.source = source.source)"
@@ -550,6 +564,16 @@ class Store:
         with self._telling():
             found = [row[0] for row in self._db.execute("PRAGMA integrity_check")]
         return [] if found == ["ok"] else found
+
+    def habits(self, sources: Sequence[int]) -> dict[int, tuple[int, ...]]:
+        """Outlet -> what it does as a habit: see `dedup.judge.habits`."""
+        found = self._among("SELECT * FROM habit WHERE source", sources)
+        return {source: tuple(counts) for source, *counts in found}
+
+    def all_habits(self) -> list[tuple[int, ...]]:
+        """(outlet, counts of its habits)."""
+        (made,) = self._row("SELECT count(*) FROM sqlite_master WHERE name = 'habit'")
+        return self._db.execute("SELECT * FROM habit").fetchall() if made else []
 
     def retold(self, leaders: Sequence[int]) -> dict[int, int]:
         """Leading record -> how many records retell its story."""

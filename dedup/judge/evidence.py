@@ -84,6 +84,7 @@ class Prior(NamedTuple):
         tail: float32[k]; the same for the tail.
         echo: float32[k]; the sum of the shares that the prose after them takes up.
         residue: bool[b]; the first blocks, those of earlier runs: whether they were page residue.
+        habits: int64[sources, 5]; what each source did, of `dedup.judge.habits`.
     """
 
     counted: Bool
@@ -96,6 +97,7 @@ class Prior(NamedTuple):
     tail: F32
     echo: F32
     residue: Bool
+    habits: I64
 
 
 def gather(

@@ -8,7 +8,7 @@ from dedup.config import Config
 from dedup.engines.memory import Memory
 from dedup.errors import GuardError
 from dedup.judge.credits import judge_edges
-from dedup.judge.evidence import Evidence, first_prose
+from dedup.judge.evidence import Evidence, Prior, first_prose
 from dedup.judge.related import judge_headers, judge_links, links_below
 from dedup.judge.teasers import judge_teasers
 from dedup.judge.verdicts import (
@@ -44,7 +44,9 @@ ENOUGH_RECORDS = 10  # in so many records
 REPEAT_TOKENS = 8  # a shorter block that recurs is removed only within a passage
 
 
-def judge_residue(corpus: Corpus, evidence: Evidence, stories: I64, memory: Memory) -> Verdicts:
+def judge_residue(
+    corpus: Corpus, evidence: Evidence, stories: I64, memory: Memory, prior: Prior | None = None
+) -> Verdicts:
     """Tell what is part of the page from what is part of a story.
 
     Args:
@@ -52,13 +54,14 @@ def judge_residue(corpus: Corpus, evidence: Evidence, stories: I64, memory: Memo
         evidence: of all blocks.
         stories: int64[records]; the record that leads each record's story.
         memory: where the columns lie.
+        prior: what earlier runs counted.
     """
     verdicts = Verdicts.none(corpus, memory)
     headers = judge_headers(corpus, evidence, verdicts)
     listed = links_below(corpus, evidence, headers)
     judge_edges(corpus, evidence, listed, verdicts)
-    judge_links(corpus, evidence, listed, verdicts)
-    judge_teasers(corpus, evidence, verdicts)
+    judge_links(corpus, evidence, listed, verdicts, prior)
+    judge_teasers(corpus, evidence, verdicts, prior)
     _copied_furniture(corpus, stories, verdicts)
     _lines_without_words(corpus, verdicts)
     _spare_bodies(corpus, evidence, verdicts)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dedup.judge.evidence import ENOUGH_TITLES, Evidence
+from dedup.judge.evidence import ENOUGH_TITLES, Evidence, Prior
+from dedup.judge.habits import BETWEEN, HEADINGS, LINKS, SURE, TAKEN_UP, between_prose, known
 from dedup.judge.verdicts import (
     BELOW_HEADER,
     HEADER,
@@ -39,7 +40,11 @@ LOOSE = 0.4  # records with more headings than this part are lists or verse
 
 
 def judge_links(
-    corpus: Corpus, evidence: Evidence, listed: list[list[int]], verdicts: Verdicts
+    corpus: Corpus,
+    evidence: Evidence,
+    listed: list[list[int]],
+    verdicts: Verdicts,
+    prior: Prior | None = None,
 ) -> None:
     """Mark links, the surest first.
 
@@ -48,6 +53,7 @@ def judge_links(
         evidence: of all blocks.
         listed: of `links_below`.
         verdicts: marked in place.
+        prior: what earlier runs counted.
     """
     inside = evidence.heading & (evidence.place > 0)
     # A headline may be two sentences, the first a question.
@@ -57,7 +63,7 @@ def judge_links(
     verdicts.mark(headline & ~_chance(corpus, inside, headline), HEADLINE_OF)
     verdicts.mark(inside & _repeated(corpus, evidence), REPEATED_LINK)
     _below_headers(corpus, evidence, listed, verdicts)
-    verdicts.mark(_lone(corpus, evidence, verdicts), LONE_LINK)
+    verdicts.mark(_lone(corpus, evidence, verdicts, prior), LONE_LINK)
 
 
 def judge_headers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> I64:
@@ -186,19 +192,17 @@ def _below_headers(
     verdicts.mark(np.array(found, dtype=np.int64), BELOW_HEADER)
 
 
-def _lone(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Bool:
+def _lone(corpus: Corpus, evidence: Evidence, verdicts: Verdicts, prior: Prior | None) -> Bool:
     """Headings that the prose after them does not take up, in sources known to drop links so."""
     n = corpus.n
     record = corpus.record_of()
     source = corpus.source[record]
     inside = evidence.heading & (evidence.place > 0) & (corpus.fixed == 0)
-    sure: Bool = inside & verdicts.by((HEADLINE_OF, REPEATED_LINK, BELOW_HEADER))
-    if not sure.any():  # no source drops any
+    sure: Bool = inside & verdicts.by(SURE)
+    habits = known(corpus, evidence, verdicts, prior)
+    if not habits[:, LINKS].any():  # no source drops any
         return sure
-    sources = len(corpus.sources)
-    usual: F64 = np.bincount(source, weights=sure, minlength=sources) / np.maximum(
-        1, np.bincount(source, weights=inside, minlength=sources)
-    )
+    usual: F64 = habits[:, LINKS] / np.maximum(1, habits[:, HEADINGS])
     loose: F64 = np.bincount(record, weights=inside & ~sure, minlength=corpus.records) / np.diff(
         corpus.first
     ).clip(1)
@@ -226,9 +230,8 @@ def _lone(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Bool:
         & (corpus.phrases["radical"] == 0)
         & (corpus.titles < ENOUGH_TITLES)
     )
-    between = inside & _between(record, ~evidence.heading)
-    told = np.bincount(source, weights=between & sure, minlength=sources)
-    taken_up = np.bincount(source, weights=between & ~sure & (echo > 0), minlength=sources)
+    between = inside & between_prose(record, ~evidence.heading)
+    told, taken_up = habits[:, BETWEEN], habits[:, TAKEN_UP]
     # Who drops links between paragraphs, and nothing that the paragraphs take up, has no
     # subheadings.
     only_links = (told >= ONLY_LINKS) & (ONLY_LINKS * taken_up <= told)
@@ -245,15 +248,6 @@ def _lone(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Bool:
         & (usual[source] >= USUAL)
         & (loose[record] <= LOOSE)
     )
-
-
-def _between(record: I32, prose: Bool) -> Bool:
-    """Blocks with a paragraph of their record right before and right behind them."""
-    out = np.zeros(prose.size, dtype=np.bool_)
-    same = record[1:] == record[:-1]
-    before, behind = same & prose[:-1], same & prose[1:]
-    out[1:-1] = before[:-1] & behind[1:]
-    return out
 
 
 def _beside(record: I32, marked: Bool) -> Bool:

@@ -13,7 +13,8 @@ import numpy as np
 
 from dedup.judge import endings
 from dedup.judge.endings import Ends, Taken, in_pieces, leads_of_own, likeliest
-from dedup.judge.evidence import Evidence
+from dedup.judge.evidence import Evidence, Prior
+from dedup.judge.habits import ENDS
 from dedup.judge.verdicts import FOREIGN_END, KEPT, TEASER, Verdicts
 from dedup.records import I64, U64, Bool
 from dedup.text import kernels
@@ -30,13 +31,16 @@ LEAD_TOKENS = 8
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
-def judge_teasers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
+def judge_teasers(
+    corpus: Corpus, evidence: Evidence, verdicts: Verdicts, prior: Prior | None = None
+) -> None:
     """Mark teasers, those that are known from elsewhere first.
 
     Args:
         corpus: all records.
         evidence: of all blocks.
         verdicts: marked in place.
+        prior: what earlier runs counted.
     """
     kept = verdicts.rule == KEPT
     opens = opens_a_story(corpus, evidence)
@@ -60,7 +64,7 @@ def judge_teasers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Non
     verdicts.mark(found, TEASER)
     ends = Ends.of(corpus, evidence, kept, opens, after)
     ends.most[whole] = 0
-    foreign = _foreign_ends(corpus, evidence, ends, known)
+    foreign = _foreign_ends(corpus, evidence, ends, known, prior)
     stays = verdicts.rule[foreign.block] == KEPT
     which, above = foreign.block[stays], foreign.above[stays]
     verdicts.mark(which[evidence.lead_of[which] >= 0], TEASER)
@@ -106,7 +110,9 @@ def _known_ends(
     return np.array(found, dtype=np.int64), whole
 
 
-def _foreign_ends(corpus: Corpus, evidence: Evidence, ends: Ends, known: set[int]) -> Taken:
+def _foreign_ends(
+    corpus: Corpus, evidence: Evidence, ends: Ends, known: set[int], prior: Prior | None
+) -> Taken:
     """Paragraphs that end records and most likely are not theirs, in sources that close so.
 
     Args:
@@ -114,10 +120,14 @@ def _foreign_ends(corpus: Corpus, evidence: Evidence, ends: Ends, known: set[int
         evidence: of all blocks.
         ends: of all records.
         known: records whose ends are teasers for other reasons.
+        prior: what earlier runs counted.
     """
     source, sources = corpus.source, len(corpus.sources)
-    enough = CLOSED * np.bincount(source, minlength=sources)
+    of_source = np.bincount(source, minlength=sources)
     others = np.bincount(source[sorted(known)], minlength=sources)
+    if prior is not None:
+        of_source, others = of_source + prior.records, others + prior.habits[:, ENDS]
+    enough = CLOSED * of_source
     may = np.bincount(source[ends.possible(2)], minlength=sources)
     sure = others >= np.maximum(1, enough)
     likely = sure | (may >= np.maximum(FEW, enough))
