@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from dedup.config import Config
-from dedup.engines import compiled, processes
+from dedup.engines import compiled
 from dedup.engines.memory import Memory
 from dedup.errors import ConfigError
 from dedup.formats import Inputs, Outputs, jsonl, open_inputs
@@ -178,13 +178,11 @@ def run(
     doubts = suspicious(corpus, evidence, verdicts) if looked_at else None
     names, sizes = _told(corpus, stories, known)
     judged = Judged(corpus, stories, names, sizes, evidence, verdicts, doubts)
-    parts = config.workers if processes.POSSIBLE and sink.writes else 1
 
-    def rows(start: int, stop: int, read: Bool) -> Iterator[Rows]:
-        return inputs.rows(start, stop, read, _tell(progress, "writing", inputs.size // parts))
+    def rows(read: Bool) -> Iterator[Rows]:
+        return inputs.rows(read, _tell(progress, "writing", inputs.size))
 
-    memory.stop_watching()  # a fork takes no threads along
-    write(judged, rows, config, counts, sink.put, parts)
+    write(judged, rows, config, counts, sink.put)
     if "stats" in sink.paths:
         sink.put("stats", summary.stats(counts, inputs.fields))
     if sink.attributes is not None:
@@ -322,7 +320,6 @@ class Sink:
         self.paths = outputs.paths
         self.lines: dict[str, list[bytes]] = {}  # some at a time
         self._keep = not discard and not outputs.takes("clean")
-        self.writes = outputs.writes and not self._keep  # in pieces of any size
 
     def put(self, name: str, lines: Buffer) -> None:
         """Take lines of "clean", "removed", "dropped", "rejected", "kept" or "stats"."""

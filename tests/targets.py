@@ -60,7 +60,7 @@ def dump(data: bytes) -> None:
     assert at == blocks.key.size
     reader = TextDump("dump.txt", Config())
     found = [x for x in reader.batches(iter([data]), Fields()) if hasattr(x, "rule")]
-    rows = [row for some in reader.rows(iter([data]), 0) for row in some.each()]
+    rows = [row for some in reader.rows(iter([data])) for row in some.each()]
     assert reader.records == len(rows)
     good = [twins.is_utf8(line) for line in io.BytesIO(data)]
     first, *others = [

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import dedup
 from dedup.engines.memory import Memory
 from dedup.formats import encode
-from dedup.formats.cuts import Judged, cuts_of
+from dedup.formats.cuts import Judged, batches, cuts_of
 from dedup.formats.row import Object, Rows
 from dedup.judge.evidence import Evidence
 from dedup.judge.verdicts import FOOTER, Verdicts
@@ -167,7 +167,8 @@ def test_spans(text, kinds, expected):
     for ascii_only in (False, True):
         fields = {k: json.dumps(v, ensure_ascii=ascii_only).encode() for k, v in record.items()}
         rows = Rows.of("in", [Object.of(fields, "text")], one)
-        ((_, _, cuts),) = cuts_of(judged, 0, 1, lambda *_, rows=rows: iter([rows]))
+        ((base, batch, touched),) = batches(judged, lambda _, rows=rows: iter([rows]))
+        cuts = cuts_of(judged, base, batch, touched)
         assert (cuts.start < cuts.end).all()
         assert cuts.whole.sum() == len([kind for kind in kinds if kind])
         chars = np.column_stack((cuts.start, cuts.end)).ravel()

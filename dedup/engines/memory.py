@@ -52,10 +52,6 @@ class Memory:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.stop_watching()
-
-    def stop_watching(self) -> None:
-        """Let the watching thread end; arrays stay where they are."""
         self._done.set()
         if self._watcher is not None:
             self._watcher.join()

@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 
 from dedup.errors import InputError
-from dedup.formats.cuts import Judged, cuts_of
+from dedup.formats.cuts import Judged, batches, cuts_of
 from dedup.formats.inputs import JSON_LINES, Input, Inputs
 from dedup.formats.outputs import Outputs
 from dedup.formats.write import Put
@@ -81,9 +81,10 @@ def write_attributes(judged: Judged, inputs: Inputs, names: dict[str, str], put:
     Raises:
         InputError: an input cannot be read.
     """
-    corpus, seen = judged.corpus, len(judged.corpus.runs)
+    corpus = judged.corpus
     name, line = "", 0
-    for base, rows, cuts in cuts_of(judged, seen, corpus.records, inputs.rows, True):
+    for base, rows, touched in batches(judged, inputs.rows, read=True):
+        cuts = cuts_of(judged, base, rows, touched)
         if names[rows.file] != name:
             name, line = names[rows.file], 0
         lengths = rows.lengths(np.arange(rows.size)).tolist()
@@ -120,8 +121,9 @@ def _row(id_: msgspec.Raw, told: dict[str, Any]) -> bytes:
 
 def prodigy_rows(judged: Judged, inputs: Inputs) -> Iterator[bytes]:
     """A task of Prodigy for each record: its text, and as spans what would go of it."""
-    corpus, seen = judged.corpus, len(judged.corpus.runs)
-    for base, rows, cuts in cuts_of(judged, seen, corpus.records, inputs.rows, True):
+    corpus = judged.corpus
+    for base, rows, touched in batches(judged, inputs.rows, read=True):
+        cuts = cuts_of(judged, base, rows, touched)
         spans = [
             {"start": start, "end": end, "label": kind}
             for start, end, kind in zip(

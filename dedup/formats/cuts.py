@@ -17,8 +17,8 @@ from dedup.records import I64, KINDS, U8, Bool
 from dedup.text.arabic import part_span
 from dedup.text.corpus import Corpus
 
-RowsOf: TypeAlias = Callable[[int, int, Bool], Iterator[Rows]]
-"""Gives the rows of the records [start, stop), told of all records whose texts are looked into."""
+RowsOf: TypeAlias = Callable[[Bool], Iterator[Rows]]
+"""Gives the rows of this run's records, told which are looked into."""
 
 STAYS, BLANK = 0, 1 + KINDS.index("blank")
 _KIND = np.array([STAYS, *(1 + KINDS.index(rule.kind) for rule in RULES.values())], dtype=np.uint8)
@@ -111,24 +111,20 @@ class _Extra(NamedTuple):
     part: int = -1
 
 
-def cuts_of(
-    judged: Judged, start: int, stop: int, rows: RowsOf, read: bool = False
-) -> Iterator[tuple[int, Rows, Cuts]]:
-    """The records [start, stop), some at a time: the number of the first of them, their rows, and
-    what goes of each.
+def batches(judged: Judged, rows: RowsOf, read: bool = False) -> Iterator[tuple[int, Rows, Bool]]:
+    """The records of this run, some at a time: the number of the first of them, their rows, and
+    of which something goes, or may.
 
     Args:
         judged: all that is known.
-        start: the first record.
-        stop: the record after the last.
         rows: gives their rows.
         read: whether all texts are looked into, not only those of which something goes.
     """
-    base, seen = start, len(judged.corpus.runs)
+    base = len(judged.corpus.runs)
     touched = _touched(judged)
     wanted = np.ones_like(touched) if read or judged.suspicious is not None else touched
-    for batch in rows(start - seen, stop - seen, wanted[seen:]):
-        yield base, batch, _cuts(judged, base, batch, touched[base : base + batch.size])
+    for batch in rows(wanted[base:]):
+        yield base, batch, touched[base : base + batch.size]
         base += batch.size
 
 
@@ -142,8 +138,8 @@ def _touched(judged: Judged) -> Bool:
     return touched
 
 
-def _cuts(judged: Judged, base: int, batch: Rows, touched: Bool) -> Cuts:
-    """What goes of the rows of a batch, which begins with record `base`."""
+def cuts_of(judged: Judged, base: int, batch: Rows, touched: Bool) -> Cuts:
+    """What goes of the rows of a batch, of `batches`."""
     if not touched.any():
         return Cuts.none(batch.size)
     corpus, verdicts = judged.corpus, judged.verdicts

@@ -205,39 +205,26 @@ class Inputs:
             item.kept = kept
 
     def rows(
-        self,
-        start: int = 0,
-        stop: int | None = None,
-        read: Bool | None = None,
-        progress: Callable[[int], None] | None = None,
+        self, read: Bool | None = None, progress: Callable[[int], None] | None = None
     ) -> Iterator[Rows]:
         """The records once more, in the same order, as rows to write.
 
         Args:
-            start: records to leave out at the beginning.
-            stop: the record to end before, None for none.
             read: bool[records]; those whose texts are looked into, None for all.
             progress: told the number of bytes read since the last call.
 
         Raises:
             InputError: an input cannot be read.
         """
-        records = sum(reader.records for reader in self._readers)
-        left = (records if stop is None else stop) - start
         base = 0
         for item, reader in zip(self.inputs, self._readers, strict=True):
-            skipped = min(start, reader.records)
-            start -= skipped
-            wanted = None if read is None else read[base + skipped : base + reader.records]
+            if not reader.records:
+                continue
+            wanted = None if read is None else read[base : base + reader.records]
             base += reader.records
-            if left and skipped < reader.records:
-                with _reading(item), self._chunks(item, progress) as chunks:
-                    mended = Mender(True).mended(chunks) if self.config.repair else chunks
-                    for rows in reader.rows(mended, skipped, wanted):
-                        yield rows.part(0, left)
-                        left -= min(left, rows.size)
-                        if not left:
-                            break
+            with _reading(item), self._chunks(item, progress) as chunks:
+                mended = Mender(True).mended(chunks) if self.config.repair else chunks
+                yield from reader.rows(mended, wanted)
 
 
 class _reading:

@@ -220,21 +220,17 @@ class JsonLines:
         """How many `batches` found."""
         return len(self._lines)
 
-    def rows(self, chunks: Iterator[bytes], start: int, read: Bool | None = None) -> Iterator[Rows]:
-        """The rows of the records from `start` on, in order, as `batches` found them.
+    def rows(self, chunks: Iterator[bytes], read: Bool | None = None) -> Iterator[Rows]:
+        """The rows of the records, in order, as `batches` found them.
 
         Args:
             chunks: the input once more.
-            start: records to leave out.
-            read: bool; of the records from `start` on, those whose texts are looked into; None for
-                all.
+            read: bool[records]; those whose texts are looked into, None for all.
         """
-        numbers = np.frombuffer(self._lines, dtype=np.int64)[start:]
-        forms = np.frombuffer(self._forms, dtype=np.uint8)[start:]
+        numbers = np.frombuffer(self._lines, dtype=np.int64)
+        forms = np.frombuffer(self._forms, dtype=np.uint8)
         number, at = self._before, 0
         for chunk in _without_bom(chunks):
-            if at == numbers.size:
-                return
             lines, number = Lines.of(chunk, number)
             here = slice(at, int(np.searchsorted(numbers, number, side="right")))
             if here.stop == at:

@@ -86,18 +86,6 @@ class Rows(NamedTuple):
         """How many there are."""
         return self.start.size
 
-    def part(self, start: int, stop: int) -> Rows:
-        """The rows [start, stop)."""
-        part = slice(start, stop)
-        return self._replace(
-            start=self.start[part],
-            end=self.end[part],
-            text_start=self.text_start[part],
-            text_end=self.text_end[part],
-            number=self.number[part],
-            lines=self.lines[part],
-        )
-
     def row(self, at: int) -> Row:
         """One of them."""
         return Row(self, at)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import PurePath
 from typing import NamedTuple
 
@@ -65,10 +64,10 @@ class TextDump:
             dump=self._name,
         )
 
-    def rows(self, chunks: Iterator[bytes], start: int, read: Bool | None = None) -> Iterator[Rows]:
-        """The articles from `start` on as JSON objects; all are looked into."""
+    def rows(self, chunks: Iterator[bytes], _read: Bool | None = None) -> Iterator[Rows]:
+        """The articles as JSON objects; all are looked into."""
         lines, numbers, _ = self._lines(chunks)
-        articles = list(islice(self._articles(lines, numbers), start, None))
+        articles = list(self._articles(lines, numbers))
         objects = [
             {
                 "id": f"{self._base}#{n}",
@@ -78,7 +77,7 @@ class TextDump:
                 "source": self._base,
                 "line": article.line,
             }
-            for n, article in enumerate(articles, start + 1)
+            for n, article in enumerate(articles, 1)
         ]
         if articles:
             yield Rows.of(

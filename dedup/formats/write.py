@@ -2,136 +2,112 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import orjson
 
 from dedup.config import Config
-from dedup.engines.processes import in_parts
+from dedup.engines.threads import in_order
 from dedup.formats import cleaned, encode
-from dedup.formats.cuts import Cuts, Judged, RowsOf, cuts_of
+from dedup.formats.cuts import Cuts, Judged, RowsOf, batches, cuts_of
 from dedup.formats.encode import Column, Piece
 from dedup.formats.row import Row, Rows
 from dedup.judge.kept import explained
 from dedup.judge.verdicts import KEPT
-from dedup.records import I64, KINDS, U8, Buffer, Counts
+from dedup.records import I64, KINDS, U8, Bool, Buffer, Counts
 
 Put: TypeAlias = Callable[[str, Buffer], None]
 """Takes "clean", "removed", "dropped", "kept" or "rejected", and lines."""
 
-PIECE = 1 << 20  # bytes that are copied at once
-NAMES = ("clean", "removed", "dropped", "kept")
 
+class Written(NamedTuple):
+    """Some records, written, and what became of them.
 
-@dataclass(slots=True)
-class Written:
-    """What became of some records: how many were cleaned and dropped; by kind, spans and characters
-    that went.
+    Attributes:
+        lines: by the name of the file.
+        cleaned: how many lost something but not everything.
+        dropped: how many have nothing left.
+        spans: how many spans went, by kind.
+        chars: how many characters went, by kind.
     """
 
-    cleaned: int = 0
-    dropped: int = 0
-    kinds: Counter[str] = field(default_factory=Counter)
-    removed_chars: Counter[str] = field(default_factory=Counter)
+    lines: list[tuple[str, Buffer]]
+    cleaned: int
+    dropped: int
+    spans: dict[str, int]
+    chars: dict[str, int]
 
 
-def write(
-    judged: Judged, rows: RowsOf, config: Config, counts: Counts, put: Put, parts: int
-) -> None:
+def write(judged: Judged, rows: RowsOf, config: Config, counts: Counts, put: Put) -> None:
     """Write every record of this run, and its removals.
 
     Args:
         judged: all that is known.
         rows: the records of this run, in the order that the corpus was built in.
-        config: `keep_empty`.
+        config: mode, `keep_empty`, workers.
         counts: counted into.
         put: takes the lines.
-        parts: processes that write at a time.
     """
     _count(judged, counts)
-    corpus = judged.corpus
-    seen = len(corpus.runs)
-    bounds = [seen, corpus.records]
-    if parts > 1:
-        even = np.linspace(corpus.seen, corpus.n, parts + 1)[1:-1]
-        bounds[1:1] = np.searchsorted(corpus.first, even).tolist()
-    with ExitStack() as stack:
-        files = [
-            {name: stack.enter_context(tempfile.TemporaryFile()) for name in NAMES}
-            for _ in range(1, parts)
-        ]
 
-        def work(part: int) -> Written:
-            def spool(name: str, lines: Buffer) -> None:
-                files[part - 1][name].write(lines)
+    def written(batch: tuple[int, Rows, Bool]) -> Written:
+        return _written(judged, config, *batch)
 
-            start, stop = bounds[part : part + 2]
-            written = _write(judged, start, stop, rows, config, spool if part else put)
-            for file in files[part - 1].values() if part else ():
-                file.flush()
-            return written
-
-        for part, written in enumerate(in_parts(work, parts)):
-            counts.cleaned += written.cleaned
-            counts.dropped += written.dropped
-            for kind in counts.kinds:
-                counts.kinds[kind] += written.kinds[kind]
-                counts.removed_chars[kind] += written.removed_chars[kind]
-            for name, file in files[part - 1].items() if part else ():
-                file.seek(0)
-                while piece := file.read(PIECE):
-                    put(name, piece)
+    for done in in_order(written, batches(judged, rows), config.workers):
+        for name, lines in done.lines:
+            put(name, lines)
+        counts.cleaned += done.cleaned
+        counts.dropped += done.dropped
+        for kind in counts.kinds:
+            counts.kinds[kind] += done.spans[kind]
+            counts.removed_chars[kind] += done.chars[kind]
 
 
-def _write(
-    judged: Judged, start: int, stop: int, rows: RowsOf, config: Config, put: Put
-) -> Written:
-    """Write the records [start, stop)."""
-    corpus = judged.corpus
-    seen = len(corpus.runs)
+def _written(judged: Judged, config: Config, base: int, batch: Rows, touched: Bool) -> Written:
+    """Write the rows of a batch, of `batches`."""
+    corpus, n = judged.corpus, batch.size
     annotate = config.mode == "annotate"
-    done = Written()
-    for base, batch, cuts in cuts_of(judged, start, stop, rows):
-        n = batch.size
-        removed = np.diff(cuts.first)
-        cut_start, cut_end = _byte_spans(batch, cuts)
-        text = Column(batch.data, cut_start, cut_end)
-        put("removed", cleaned.removal_lines(judged, base, batch, cuts, text))
-        kept = np.diff(corpus.first[base : base + n + 1]) - cuts.whole_blocks()
-        dropped = (kept == 0) & (not config.keep_empty and not annotate)
-        more: list[Piece] = []
-        if annotate:
-            told = list(cleaned.spans(cuts, cuts.reasons(judged), corpus))
-            more += [b',"spans":', encode.values(told)]
-        if dropped.any():
-            position = np.arange(base - seen, base - seen + n)
-            for name, column in (
-                ("file", encode.constant(orjson.dumps(batch.file))),
-                ("line", encode.values(batch.number)), ("position", encode.values(position)),
-            ):  # fmt: skip
-                more += [encode.constant(b',"%b":' % name.encode()).only(dropped)]
-                more += [column.only(dropped)]
-        structs = cleaned.structs(judged, base, kept, removed, more)
-        first = np.zeros_like(cuts.first) if annotate else cuts.first  # nothing is cut
-        for name, which in (("clean", ~dropped), ("dropped", dropped)):
-            put(name, batch.spliced(np.flatnonzero(which), first, cut_start, cut_end, structs))
-        if judged.suspicious is not None:
-            for number, row in enumerate(batch.each(), base):
-                put("kept", b"".join(_kept_rows(judged, judged.suspicious, number, row)))
-        done.cleaned += int(((removed > 0) & ~dropped).sum())
-        done.dropped += int(dropped.sum())
-        size = cuts.end - cuts.start
-        for code, kind in enumerate(KINDS, 1):
-            of_kind = cuts.kind == code
-            done.kinds[kind] += int(of_kind.sum())
-            done.removed_chars[kind] += int(size[of_kind].sum())
-    return done
+    cuts = cuts_of(judged, base, batch, touched)
+    cut_start, cut_end = _byte_spans(batch, cuts)
+    text = Column(batch.data, cut_start, cut_end)
+    lines: list[tuple[str, Buffer]] = [
+        ("removed", cleaned.removal_lines(judged, base, batch, cuts, text))
+    ]
+    removed = np.diff(cuts.first)
+    kept = np.diff(corpus.first[base : base + n + 1]) - cuts.whole_blocks()
+    dropped = (kept == 0) & (not config.keep_empty and not annotate)
+    more: list[Piece] = []
+    if annotate:
+        told = list(cleaned.spans(cuts, cuts.reasons(judged), corpus))
+        more += [b',"spans":', encode.values(told)]
+    if dropped.any():
+        position = base - len(corpus.runs) + np.arange(n)
+        for name, column in (
+            ("file", encode.constant(orjson.dumps(batch.file))),
+            ("line", encode.values(batch.number)), ("position", encode.values(position)),
+        ):  # fmt: skip
+            more += [encode.constant(b',"%b":' % name.encode()).only(dropped)]
+            more += [column.only(dropped)]
+    structs = cleaned.structs(judged, base, kept, removed, more)
+    first = np.zeros_like(cuts.first) if annotate else cuts.first  # nothing is cut
+    for name, which in (("clean", ~dropped), ("dropped", dropped)):
+        rows = np.flatnonzero(which)
+        lines.append((name, batch.spliced(rows, first, cut_start, cut_end, structs)))
+    if judged.suspicious is not None:
+        for number, row in enumerate(batch.each(), base):
+            lines.append(("kept", b"".join(_kept_rows(judged, judged.suspicious, number, row))))
+    size = len(KINDS) + 1
+    spans = np.bincount(cuts.kind, minlength=size)[1:].tolist()
+    chars = np.bincount(cuts.kind, cuts.end - cuts.start, size)[1:].astype(int).tolist()
+    return Written(
+        lines,
+        int(((removed > 0) & ~dropped).sum()),
+        int(dropped.sum()),
+        dict(zip(KINDS, spans, strict=True)),
+        dict(zip(KINDS, chars, strict=True)),
+    )
 
 
 def _byte_spans(batch: Rows, cuts: Cuts) -> tuple[I64, I64]:
