@@ -430,3 +430,27 @@ def test_what_a_cleaner_commits_is_there_for_others_at_once(tmp_path, monkeypatc
             assert len(contents(path)["record"]) == n  # all that was handed out before
     assert len(contents(path)["record"]) == len(SENTENCES)
     assert list(Path().iterdir()) == []
+
+
+def test_a_habit_of_an_outlet_is_remembered(tmp_path):
+    """Links that match nothing are told where an earlier run saw the outlet drop such ones."""
+
+    def article(number, line):
+        own = f"الملعب{number} المرفأ{number} الجسر{number}"
+        return {
+            "id": str(number), "source": "s", "title": f"افتتاح {own} بعد طول انتظار",
+            "text": f"تستعد البلدة رقم {number} لافتتاح {own} بعد أعمال استمرت سنوات.\n"
+            f"{line}\n"
+            f"وقال العمدة إن {own} ستفتح أبوابها للجميع بعد أن تنتهي الأعمال كلها هذا الصيف.",
+        }  # fmt: skip
+
+    def link(number):
+        return f"افتتاح الملعب{number} المرفأ{number} الجسر{number} بعد طول انتظار"
+
+    first = [article(n, link((n + 1) % 8)) for n in range(8)]
+    lone = article(50, "باحثون يكتشفون أعماق المحيط المتجمد ويصورون حيتانا نادرة")
+    assert list(dedup.clean([lone]).removals) == []
+    db = tmp_path / "news.db"
+    dedup.clean(first, index=db)
+    (row,) = dedup.clean([lone], index=db).removals
+    assert row["evidence"]["rule"] == "lone-link"
