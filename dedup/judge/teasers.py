@@ -23,6 +23,7 @@ from dedup.text.corpus import Corpus
 SERIES = 2  # records that show how many teasers a source's records end in
 SERIES_SHARE = 0.05  # of its records, if they are more
 CLOSED = 0.1  # where teasers are known of so many of a source's records, others may have some
+OPENERS = 0.5  # where more of a source's paragraphs open as leads do, that tells nothing
 RARELY = 0.02  # of its records, if one teaser alone is its custom
 PLAINLY = 10.0  # and as much a record tells, on average, of a source that closes records so
 FEW = 2  # records that tell it at least
@@ -130,7 +131,7 @@ def _foreign_ends(
     enough = CLOSED * of_source
     may = np.bincount(source[ends.possible(2)], minlength=sources)
     sure = others >= np.maximum(1, enough)
-    likely = sure | (may >= np.maximum(FEW, enough))
+    likely = (ends.opening <= OPENERS) & (sure | (may >= np.maximum(FEW, enough)))
     records = np.flatnonzero(ends.possible(1) & likely[source])
     place, score = np.empty(records.size, dtype=np.int64), np.empty(records.size)
     for part, found in in_pieces(corpus, evidence, ends, records):
