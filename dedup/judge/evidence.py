@@ -21,6 +21,7 @@ from dedup.text.corpus import Corpus
 OWN = 3  # a paragraph that stands in fewer stories of its source is a record's own
 LEAD_TOKENS = 8
 OPENER, OPENER_ODDS = 20, 50  # paragraphs a word must open, and how often for one headline
+PIECE = 1 << 20  # blocks looked at together
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 ENOUGH_TITLES = 200  # headlines from which on a word that opens none of them tells something
 
@@ -283,11 +284,15 @@ def _first_sentences(blocks: Blocks, leads: I64, prose: Bool) -> tuple[I64, I64]
             out = out * _ODD + tokens[at]
         return out
 
-    block = np.flatnonzero(prose)
-    codes = (code(pointer[leads], stop), code(pointer[block], pointer[block + 1]))
-    which = first_equal(np.concatenate(codes))[leads.size :]
-    alike = which < leads.size
-    block, which = block[alike], which[alike]
+    known, every = code(pointer[leads], stop), np.flatnonzero(prose)
+    found = []
+    for at in range(0, every.size, PIECE):
+        block = every[at : at + PIECE]
+        mine = np.append(known, code(pointer[block], pointer[block + 1]))
+        which = first_equal(mine)[leads.size :]
+        alike = which < leads.size
+        found.append((block[alike], which[alike]))
+    block, which = (np.concatenate(column) for column in zip(*found, strict=True))
     equal = np.zeros(block.size, dtype=np.bool_)
     for k, (b, lead, end) in enumerate(zip(block, leads[which], stop[which], strict=True)):
         equal[k] = np.array_equal(tokens[pointer[b] : pointer[b + 1]], tokens[pointer[lead] : end])

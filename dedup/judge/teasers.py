@@ -132,7 +132,12 @@ def _foreign_ends(
     may = np.bincount(source[ends.possible(2)], minlength=sources)
     sure = others >= np.maximum(1, enough)
     likely = (ends.opening <= OPENERS) & (sure | (may >= np.maximum(FEW, enough)))
-    records = np.flatnonzero(ends.possible(1) & likely[source])
+    # One alone is a teaser only where it is known from elsewhere.
+    seen = ends.closing & ((evidence.lead_of >= 0) | (evidence.spread > 1))
+    elsewhere = np.zeros(corpus.records, dtype=np.bool_)
+    elsewhere[corpus.record_of()[seen]] = True
+    possible = ends.possible(2) | (ends.possible(1) & elsewhere)
+    records = np.flatnonzero(possible & likely[source])
     place, score = np.empty(records.size, dtype=np.int64), np.empty(records.size)
     for part, found in in_pieces(corpus, evidence, ends, records):
         place[part], score[part] = likeliest(corpus, found)
