@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dedup.judge.evidence import Evidence
-from dedup.records import F64, I64, U32, Bool
+from dedup.records import F64, I32, I64, U32, Bool
 from dedup.sketch.lsh import first_equal
 from dedup.text import lexicon
 from dedup.text.blocks import tokens_of
@@ -64,10 +64,10 @@ class Ends(NamedTuple):
     inner: U32
 
     @classmethod
-    def of(cls, corpus: Corpus, evidence: Evidence, kept: Bool, opens: Bool, behind: I64) -> Ends:
+    def of(cls, corpus: Corpus, evidence: Evidence, kept: Bool, opens: Bool, behind: I32) -> Ends:
         """Of all records."""
         record = corpus.record_of()
-        upto = np.append(0, np.cumsum(kept))
+        upto = np.append(np.int32(0), np.cumsum(kept, dtype=np.int32))
         rank = upto[:-1] - upto[corpus.first[:-1]][record]
         paragraph = kept & ~evidence.heading & (rank > 0)
         own = paragraph & (behind >= ZONE // 2)

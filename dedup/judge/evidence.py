@@ -270,8 +270,9 @@ def _first_of(record: I32, prose: Bool) -> I64:
 def _first_sentences(blocks: Blocks, leads: I64, prose: Bool) -> tuple[I64, I64]:
     """Paragraphs that say what a lead's first sentence says, and that lead (int64[k] each)."""
     pointer, tokens = blocks.pointer, blocks.tokens
-    cut = np.append(blocks.cut, np.iinfo(np.int64).max)
-    stop = cut[np.searchsorted(cut, pointer[leads], side="right")]
+    second = np.searchsorted(blocks.cut, pointer[leads], side="right")
+    inside = second < blocks.cut.size
+    leads, stop = leads[inside], blocks.cut[second[inside]]
     longer = (stop < pointer[leads + 1]) & (stop - pointer[leads] >= LEAD_TOKENS)
     leads, stop = leads[longer], stop[longer]
     if not leads.size:

@@ -245,8 +245,8 @@ def _lone(corpus: Corpus, evidence: Evidence, verdicts: Verdicts, prior: Prior |
         & ~_listed(record, kept, sure, strong)
         & ~_item(corpus, record, kept, sure)
         & ((shape & unlike) == 0)
-        & (usual[source] >= USUAL)
-        & (loose[record] <= LOOSE)
+        & (usual >= USUAL)[source]
+        & (loose <= LOOSE)[record]
     )
 
 

@@ -16,7 +16,7 @@ from dedup.judge.endings import Ends, Taken, in_pieces, leads_of_own, likeliest
 from dedup.judge.evidence import Evidence, Prior
 from dedup.judge.habits import ENDS
 from dedup.judge.verdicts import FOREIGN_END, KEPT, TEASER, Verdicts
-from dedup.records import I64, U64, Bool
+from dedup.records import I32, I64, U64, Bool
 from dedup.text import kernels
 from dedup.text.corpus import Corpus
 
@@ -74,10 +74,10 @@ def judge_teasers(
     verdicts.contained[which[stays]] = above[stays]
 
 
-def behind(corpus: Corpus, kept: Bool) -> I64:
-    """int64[n]; blocks that stay behind each block in its record."""
-    upto = np.append(0, np.cumsum(kept))
-    out: I64 = upto[corpus.first[1:]][corpus.record_of()] - upto[1:]
+def behind(corpus: Corpus, kept: Bool) -> I32:
+    """int32[n]; blocks that stay behind each block in its record."""
+    upto = np.append(np.int32(0), np.cumsum(kept, dtype=np.int32))
+    out: I32 = upto[corpus.first[1:]][corpus.record_of()] - upto[1:]
     return out
 
 
