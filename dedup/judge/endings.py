@@ -227,11 +227,9 @@ def features(
     usual = ends.opening[corpus.source[blocks.record[stays]]]
     opening = (leads + DOUBT * usual) / (np.arange(n) - head + DOUBT)
     place = np.arange(ZONE)
-    which = pointer[1:, None] - 1 - place
-    begins = place < most[:, None]
-    which[~begins] = 0
-    begins &= ~np.logical_or.accumulate(alike[which] & begins, axis=1)
     known = place < most[:, None]
+    which = np.where(known, pointer[1:, None] - 1 - place, 0)
+    begins = known & ~np.logical_or.accumulate(alike[which] & known, axis=1)
     return Features(
         np.where(known, stays[which], -1), x[which], above[which], opening[which], begins
     )

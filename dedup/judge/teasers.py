@@ -139,19 +139,19 @@ def _foreign_ends(
     possible = ends.possible(2) | (ends.possible(1) & elsewhere)
     records = np.flatnonzero(possible & likely[source])
     place, score = np.empty(records.size, dtype=np.int64), np.empty(records.size)
+    taken = []
     for part, found in in_pieces(corpus, evidence, ends, records):
         place[part], score[part] = likeliest(corpus, found)
+        taken.append(found.taken(place[part]))
     told = np.bincount(source[records], np.where(place > 0, score, 0.0), sources)
     closes = sure | (told >= PLAINLY * np.maximum(FEW, enough))
-    records, place = (column[closes[source[records]]] for column in (records, place))
-    taken = []
-    for part, found in in_pieces(corpus, evidence, ends, records[place >= 0]):
-        taken.append(found.taken(place[place >= 0][part]))
-    if not taken:
-        return Taken.joined(taken)
+    own = Taken.joined(taken)
+    closing = closes[source[corpus.blocks.record[own.block]]]
+    taken = [Taken(own.block[closing], own.above[closing])]
     # Behind what ends another record of the source no prose goes on.
-    lines = _lines(corpus, np.concatenate([one.block for one in taken]))
-    for _, found in in_pieces(corpus, evidence, ends, records[place < 0]):
+    lines = _lines(corpus, taken[0].block)
+    left = records[(place < 0) & closes[source[records]]] if lines.size else records[:0]
+    for _, found in in_pieces(corpus, evidence, ends, left):
         again = found.begins & np.isin(_lines(corpus, found.block), lines, kind="sort")
         longest = endings.ZONE - 1 - again[:, ::-1].argmax(axis=1)
         taken.append(found.taken(np.where(again.any(axis=1), longest, -1)))
