@@ -9,7 +9,9 @@ leaves kernels as they are written.
 
 from __future__ import annotations
 
+import ast
 import ctypes
+import gc
 import os
 import re
 import sys
@@ -171,14 +173,24 @@ def compile_all() -> None:
     """Compile those that are missing, on all cores, where they can be kept."""
     if not kept.can_keep():
         return
-    left = sorted(missing(), key=lambda kernel: len(kernel.function.__code__.co_code))
-    parts = max(1, min(len(left), os.cpu_count() or 1)) if POSSIBLE else 1
+    # The longest first, each by whoever is free.
+    left = sorted(missing(), key=lambda kernel: -len(kernel.function.__code__.co_code))
+    turns, end = os.pipe()
+    os.write(end, bytes(range(len(left))))
+    os.close(end)
 
     def work(part: int) -> None:
-        for kernel in left[part::parts]:
-            kernel.compile()
+        while turn := os.read(turns, 1):
+            left[turn[0]].compile()
 
-    in_parts(work, parts)
+    collecting = gc.isenabled()
+    gc.disable()  # a tenth of the time
+    try:
+        in_parts(work, max(1, min(len(left), os.cpu_count() or 1)) if POSSIBLE else 1)
+    finally:
+        os.close(turns)
+        if collecting:
+            gc.enable()
 
 
 @cache
@@ -264,29 +276,18 @@ def _compile(kernel: Kernel) -> bytes:
     import numba  # noqa: PLC0415
 
     types: Any = numba.types
-    takes, shown = [], []
     kinds: list[Any] = []
-    for n, (dtype, ndim) in enumerate(kernel.parameters):
+    for dtype, ndim in kernel.parameters:
         kind = numba.from_dtype(dtype)
-        sizes = [f"a{n}_{d}" for d in range(ndim)]
-        takes += [f"a{n}", *sizes]
-        kinds += [types.CPointer(kind) if ndim else kind, *[types.int64] * ndim]
-        shown.append(f"numba.carray(a{n}, ({', '.join(sizes)},))" if ndim else f"a{n}")
-    lines = [f"    found = kernel({', '.join(shown)})"]
+        kinds += [types.CPointer(kind), *[types.int64] * ndim] if ndim else [kind]
     gives = types.void
     if len(kernel.results) > 1:
-        takes.append("out")
         kinds.append(types.CPointer(types.int64))
-        lines += [f"    out[{n}] = found[{n}]" for n in range(len(kernel.results))]
     elif kernel.results:
         gives = numba.from_dtype(np.dtype(kernel.results[0]))
-        lines.append("    return found")
-    # Inlined, it is compiled once, not by itself and in the entry.
-    inlined = numba.njit(inline="always", error_model="numpy")
-    function = _dispatchers(kernel.__module__)[kernel.__name__].py_func
-    known: dict[str, Any] = {"kernel": inlined(function), "numba": numba}
-    exec("\n".join([f"def entry({', '.join(takes)}):", *lines]), known)
-    entry = numba.cfunc(gives(*kinds), error_model="numpy")(known["entry"])
+    known = _dispatchers(kernel.__module__) | {"carray": numba.carray}  # type: ignore[attr-defined]
+    exec(compile(_entry(kernel), kernel.function.__code__.co_filename, "exec"), known)
+    entry = numba.cfunc(gives(*kinds), error_model="numpy")(known[kernel.__name__])
     module = llvm.parse_assembly(entry.inspect_llvm())
     needed = [
         value.name
@@ -297,19 +298,77 @@ def _compile(kernel: Kernel) -> bytes:
     return " ".join([entry.native_name, *needed]).encode() + b"\n" + code
 
 
+def _entry(kernel: Kernel) -> ast.Module:
+    """A kernel as a function of C: arrays come as pointers and sizes, several results go where
+    `results` points.
+
+    Written so, and not as a second function around the first, it is compiled once.
+    """
+    module = ast.parse(kept.source(kernel.__module__))
+    function = next(
+        node
+        for node in module.body
+        if isinstance(node, ast.FunctionDef) and node.name == kernel.__name__
+    )
+    takes, arrays = [], []
+    for given, (_, ndim) in zip(function.args.args, kernel.parameters, strict=True):
+        name = given.arg
+        sizes = [f"{name}_size{d}" for d in range(ndim)]
+        takes += [f"{name}_address" if ndim else name, *sizes]
+        if ndim:
+            arrays.append(f"{name} = carray({name}_address, ({', '.join(sizes)},))")
+    if len(kernel.results) > 1:
+        takes.append("results")
+        _Results(len(kernel.results)).visit(function)
+    function.args.args = [ast.arg(name) for name in takes]
+    function.body = ast.parse("\n".join(arrays)).body + function.body
+    function.decorator_list, function.returns = [], None
+    return ast.fix_missing_locations(ast.Module([function], []))
+
+
+class _Results(ast.NodeTransformer):
+    """Puts several results where `results` points, instead of giving them back."""
+
+    def __init__(self, size: int) -> None:
+        written = ", ".join(f"results[{n}]" for n in range(size))
+        self._put = f"{written} = 0"
+
+    def visit_Return(self, node: ast.Return) -> list[ast.stmt]:
+        put = ast.parse(self._put).body[0]
+        assert isinstance(put, ast.Assign)
+        assert node.value is not None
+        put.value = node.value
+        return [put, ast.Return(None)]
+
+
 @cache
 def _dispatchers(module: str) -> dict[str, Any]:
-    """A module's names, its functions and kernels made Numba's."""
-    import numba  # noqa: PLC0415
-
+    """A module's names, its functions made Numba's."""
     names = dict(vars(sys.modules[module]))
     for name, value in _functions(sys.modules[module]):
         if value.__module__ == module:
             made = FunctionType(value.__code__, names, name, value.__defaults__)
-            names[name] = numba.njit(error_model="numpy")(made)
+            names[name] = _helper(made)
         else:
             names[name] = _dispatchers(value.__module__)[value.__name__]
     return names
+
+
+def _helper(function: FunctionType) -> Any:
+    """A function as Numba's that only kernels call; compiled once for all integers of 64 bits, not
+    for each constant again.
+    """
+    import numba  # noqa: PLC0415
+
+    options: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    made: Any = numba.njit(error_model="numpy", **options)(function)
+    template = made.get_call_template
+
+    def get_call_template(args: Any, kws: Any) -> Any:
+        return template(tuple(map(numba.types.unliteral, args)), kws)
+
+    made.get_call_template = get_call_template
+    return made
 
 
 def _functions(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
