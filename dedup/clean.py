@@ -21,6 +21,7 @@ from dedup.formats.annotations import (
     write_attributes,
 )
 from dedup.formats.cuts import Judged
+from dedup.formats.fields import names_of
 from dedup.formats.row import Rows
 from dedup.formats.write import write
 from dedup.judge.evidence import Evidence, Prior, gather
@@ -100,7 +101,7 @@ def clean(
     inputs = open_inputs(sources, config)
     paths = (out, removed, stats, explain_kept, report, spans)
     outputs = Outputs(*(None if path is None else os.fspath(path) for path in paths))
-    outputs.texts = jsonl.names_of("text", config)
+    outputs.texts = names_of("text", config)
     beside = (
         attribute_files(Path(attributes), inputs, sources, outputs)
         if attributes is not None

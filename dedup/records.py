@@ -42,34 +42,35 @@ ALIASES: dict[str, tuple[str, ...]] = {
 
 
 class Strings(NamedTuple):
-    """Some texts, one after the other.
+    """Some texts.
 
     Attributes:
-        data: UTF-8, or JSON strings.
-        starts: int64[n + 1]; where each text begins, and the end of the last.
-        quoted: whether they are JSON strings, quotes and all.
+        data: holds them, in UTF-8.
+        start: int64[n]; each one's first byte.
+        end: int64[n]; the byte after its last.
+        quoted: whether they are JSON strings, quotes and all; or nothing, which is as good as an
+            empty one. Others follow each other without a gap.
     """
 
     data: bytes
-    starts: I64
+    start: I64
+    end: I64
     quoted: bool
 
     @classmethod
     def joined(cls, parts: Sequence[Strings]) -> Strings:
-        """Parts, all quoted or none, one after the other."""
-        begin = np.cumsum([0, *(len(part.data) for part in parts)])
-        starts = [part.starts[:-1] + at for part, at in zip(parts, begin[:-1], strict=True)]
-        return cls(
-            b"".join(part.data for part in parts),
-            np.concatenate([*starts, begin[-1:]]).astype(np.int64),
-            parts[0].quoted,
-        )
+        """Parts, all quoted, one after the other."""
+        shifts = accumulate((len(part.data) for part in parts[:-1]), initial=0)
+        moved = [(p.start + by, p.end + by) for p, by in zip(parts, shifts, strict=True)]
+        start, end = (np.concatenate(column) for column in zip(*moved, strict=True))
+        return cls(b"".join(part.data for part in parts), start, end, quoted=True)
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> Strings:
         """The texts as UTF-8."""
         encoded = [text.encode() for text in texts]
-        return cls(b"".join(encoded), np.cumsum([0, *map(len, encoded)], dtype=np.int64), False)
+        bounds = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
+        return cls(b"".join(encoded), bounds[:-1], bounds[1:], quoted=False)
 
 
 class Names(Sequence[str]):
@@ -83,8 +84,21 @@ class Names(Sequence[str]):
         self.data = bytearray()
         self._starts = array("q", [0])
 
+    @classmethod
+    def written(cls, data: Buffer, ends: I64) -> Names:
+        """Of JSON strings with a comma behind each, and where each of these commas ends."""
+        made = cls()
+        made.data = bytearray(data)
+        made._starts.frombytes(ends.astype(np.int64, copy=False).tobytes())
+        return made
+
     def add(self, names: Sequence[str]) -> None:
         """Append some."""
+        if isinstance(names, Names):
+            size = len(self.data)
+            self._starts.frombytes((names.starts()[1:] + size).tobytes())
+            self.data += names.data
+            return
         written = [orjson.dumps(name) for name in names]
         sizes = (len(name) + 1 for name in written)
         self._starts.extend(accumulate(sizes, initial=self._starts.pop()))
@@ -131,7 +145,7 @@ class Batch(NamedTuple):
         abstracts: their abstracts, empty for none.
         ids: their ids, or "<file name>:<line>".
         sources: their outlets.
-        dates: their dates as they came, "" for none.
+        dates: their dates as they came, "" for none; empty if not wanted.
         heads: for articles cut out of a raw dump, the kinds of the blocks that each text begins
             with ("title", "byline").
         dump: the raw dump they were cut out of, "" if they were not.
@@ -140,7 +154,7 @@ class Batch(NamedTuple):
     texts: Strings
     titles: Strings
     abstracts: Strings
-    ids: list[str]
+    ids: Sequence[str]
     sources: list[str]
     dates: list[str]
     heads: Sequence[tuple[str, ...]] = ()

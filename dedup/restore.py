@@ -14,7 +14,8 @@ import orjson
 from dedup.config import Config
 from dedup.errors import InputError
 from dedup.formats import Outputs
-from dedup.formats.jsonl import NotARecord, Parser, names_of
+from dedup.formats.faults import NotARecord
+from dedup.formats.fields import Parser, names_of
 from dedup.formats.outputs import sibling
 from dedup.formats.row import Object, fields_of, find_texts
 from dedup.formats.written import lines_of
@@ -210,16 +211,15 @@ def _records(path: Path, config: Config) -> Iterator[Finished]:
         if not raw:
             continue
         try:
-            found = parser.columns([parser.parse(raw)])
+            fields = parser.fields(raw)
         except NotARecord as wrong:
             raise InputError(f"{path}:{number}: {wrong}") from wrong
-        written = found.structs[0] or msgspec.Raw(b"null")
-        struct = orjson.loads(memoryview(written))
-        if not isinstance(struct, dict) or "removed" not in struct:
+        added, name = fields.get("dedup", msgspec.Raw(b"null")), parser.text_of(fields)
+        struct = orjson.loads(memoryview(added))
+        if name is None or not isinstance(struct, dict) or "removed" not in struct:
             raise InputError(f"{path}:{number}: no 'dedup' field; dedup clean did not write it")
-        name = parser.texts[found.forms[0] >> 1]
-        row = Line(str(path), number, raw, written, name)
-        yield Finished(row, str(found.ids[0]), struct, [])
+        row = Line(str(path), number, raw, added, name)
+        yield Finished(row, parser.id_of(fields), struct, [])
 
 
 def _taken(record: Finished, rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:

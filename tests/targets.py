@@ -10,8 +10,8 @@ import numpy as np
 import twins
 
 from dedup.config import Config
+from dedup.formats.fields import Fields
 from dedup.formats.inputs import KINDS
-from dedup.formats.jsonl import Fields
 from dedup.formats.lines import refused
 from dedup.formats.text import TextDump
 from dedup.records import Strings
@@ -30,7 +30,7 @@ def kernels(data: bytes) -> None:
     text = data.decode(errors="ignore")
     for ascii_only in (False, True):
         string = json.dumps(text, ensure_ascii=ascii_only).encode()
-        found = scan(Strings(string, np.array([0, len(string)]), quoted=True), NO_WORDS)
+        found = scan(Strings(string, np.array([0]), np.array([len(string)]), quoted=True), NO_WORDS)
         shown = twins.unwrap(text)
         columns = (found.blocks.record, found.blocks.start, found.blocks.end, found.residue)
         assert list(zip(*map(twins.plain, columns), strict=True)) == twins.cut_blocks([shown])

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from dedup.engines.memory import Memory
 from dedup.formats import encode
 from dedup.formats import kernels as formats_kernels
-from dedup.formats.row import Object, Rows, find_texts
+from dedup.formats.row import Object, Rows, find, find_texts, written
 from dedup.index import kernels as index_kernels
 from dedup.index.table import Hashes, Table, masks
 from dedup.match import kernels as match_kernels
@@ -107,10 +107,10 @@ def test_unescape(parts, ascii_only):
     starts = np.cumsum([0, *map(len, strings)]).astype(np.int64)
     buf = np.frombuffer(b"".join(strings), dtype=np.uint8)
     out, at = np.empty_like(buf), np.empty_like(starts)
-    assert utf8.unescape(buf, starts, out, at) == at[-1]
+    assert utf8.unescape(buf, starts[:-1], starts[1:], out, at) == at[-1]
     got = [bytes(out[a:b]) for a, b in pairwise(at.tolist())]
     assert got == twins.unescape(strings)
-    found = scan(Strings(b"".join(strings), starts, quoted=True), NO_WORDS)
+    found = scan(Strings(b"".join(strings), starts[:-1], starts[1:], quoted=True), NO_WORDS)
     assert found.chars == sum(map(len, parts))
 
 
@@ -149,7 +149,7 @@ VALUES = st.recursive(
 )
 
 
-def written(pairs: list[tuple[str, object]], ascii_only: bool, gap: str) -> bytes:
+def as_json(pairs: list[tuple[str, object]], ascii_only: bool, gap: str) -> bytes:
     """A JSON object; a name may come twice."""
     fields = [
         f"{json.dumps(name, ensure_ascii=ascii_only)}{gap}:{gap}"
@@ -160,22 +160,64 @@ def written(pairs: list[tuple[str, object]], ascii_only: bool, gap: str) -> byte
 
 
 OBJECTS = st.builds(
-    written, st.lists(st.tuples(NAMES, VALUES), max_size=5), st.booleans(),
+    as_json, st.lists(st.tuples(NAMES, VALUES), max_size=5), st.booleans(),
     st.sampled_from(["", " ", "\t"]),
 )  # fmt: skip
 
 
+def changed(line: bytes, at: int, size: int, by: bytes) -> bytes:
+    """A line with some bytes in the place of some others."""
+    at %= len(line) + 1
+    return line[:at] + by + line[at + size :]
+
+
+SYNTAX = st.sampled_from([
+    b"", b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b"\\u", b"\\ud83d", b"\\ude00", b"\x01",
+    b"\t", b" ", b"0", b"-", b"1.", b"e+5", b"true", b"nul", b"NaN", b"[]", b"{}",
+    b"[" * 61 + b"]" * 61,
+])  # fmt: skip
+CHANGED = st.builds(changed, OBJECTS, st.integers(0, 500), st.integers(0, 2), SYNTAX)
+FIELDS = ("text", "body", "n\u00f6")
+
+
+@settings(quick, max_examples=400)
+@given(st.lists(OBJECTS | CHANGED, min_size=1, max_size=5))
+def test_find_fields(objects):
+    objects = list(filter(twins.is_utf8, objects))
+    bounds = np.cumsum([0, *map(len, objects)], dtype=np.int64)
+    data = b"".join(objects)
+    *places, plain = find(data, bounds[:-1], bounds[1:], written(FIELDS))
+    found = [
+        [
+            json.loads(data[a:b], object_pairs_hook=list) if a >= 0 else twins.NOTHING
+            for a, b in zip(*row, strict=True)
+        ]
+        for row in zip(*places, strict=True)
+    ]
+    told = [twins.find_fields(line, FIELDS) for line in objects]
+    assert plain.tolist() == [one is not None for one in told]
+    assert [one for one, good in zip(found, plain, strict=True) if good] == list(filter(None, told))
+
+
+@pytest.mark.parametrize("depth", [1, formats_kernels.DEEPEST, formats_kernels.DEEPEST + 1])
+@pytest.mark.parametrize("pair", ["[]", "{}"])
+def test_find_fields_follows_so_many_lists_and_objects(depth, pair):
+    first = pair[0] if pair == "[]" else '{"a":'
+    line = f'{{"text":{first * depth}1{pair[1] * depth},"body":"b"}}'.encode()
+    _, _, plain = find(line, np.array([0]), np.array([len(line)]), written(FIELDS))
+    assert plain == [depth <= formats_kernels.DEEPEST]
+
+
 @quick
 @given(st.lists(st.tuples(OBJECTS, st.integers(0, 2)), min_size=1, max_size=5))
-def test_find_values(lines):
-    names = ("text", "body", "n\u00f6")
+def test_find_texts(lines):
     objects, which = [line for line, _ in lines], [k for _, k in lines]
-    end = np.cumsum([len(line) for line in objects], dtype=np.int64)
-    start = end - [len(line) for line in objects]
+    bounds = np.cumsum([0, *map(len, objects)], dtype=np.int64)
     data = b"".join(objects)
-    places = find_texts(data, start, end, names, np.array(which, dtype=np.uint8))
+    places = find_texts(data, bounds[:-1], bounds[1:], FIELDS, np.array(which, dtype=np.uint8))
     found = [json.loads(data[a:b]) if a >= 0 else None for a, b in zip(*places, strict=True)]
-    assert found == [twins.find_value(line, names[k]) for line, k in lines]
+    told = [twins.find_fields(line, [FIELDS[k]]) or [None] for line, k in lines]
+    assert found == [one if isinstance(one, str) else None for (one,) in told]
 
 
 def of_texts(given_texts: list[str], ascii_only: bool) -> Rows:

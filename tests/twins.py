@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise, takewhile
@@ -112,13 +113,37 @@ def line_bounds(data: bytes) -> list[tuple[int, int]]:
     return found
 
 
-def find_value(line: bytes, name: str) -> str | None:
-    """The string under a name, None where there is none, or a name is written with escapes."""
-    pairs = json.loads(line, object_pairs_hook=list)
-    found = [value for key, value in pairs if key == name]
+def find_fields(line: bytes, names: Sequence[str]) -> list[object] | None:
+    """What a JSON object holds under some names, NOTHING where there is nothing; None for what is
+    no object of RFC 8259, too deep, or has a name written with escapes.
+    """
+
+    def refuse(constant: str) -> object:
+        raise ValueError(constant)
+
+    try:
+        pairs = json.loads(line.decode(), object_pairs_hook=list, parse_constant=refuse)
+        json.dumps(pairs, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    except ValueError:
+        return None
+    if line[:1] != b"{" or line[-1:] != b"}" or _depth(line) > formats_kernels.DEEPEST + 1:
+        return None
     written = [json.dumps(key, ensure_ascii=False) for key, _ in pairs]
-    escaped = any("\\" in key or key.encode() not in line for key in written)
-    return found[-1] if found and isinstance(found[-1], str) and not escaped else None
+    if any("\\" in key or key.encode() not in line for key in written):
+        return None
+    return [dict(pairs).get(name, NOTHING) for name in names]
+
+
+NOTHING = object()
+
+
+def _depth(line: bytes) -> int:
+    """How many lists and objects stand in one another."""
+    depth = most = 0
+    for sign in re.sub(rb'"(\\.|[^"\\])*"', b"", line).decode():
+        depth += (sign in "[{") - (sign in "]}")
+        most = max(most, depth)
+    return most
 
 
 def byte_place(string: bytes, char: int) -> int:
@@ -564,7 +589,7 @@ TWINS = {
     wrapping.unwrap: unwrap,
     formats_kernels.count_byte: bytes.count,
     formats_kernels.line_bounds: line_bounds,
-    formats_kernels.find_values: find_value,
+    formats_kernels.find_fields: find_fields,
     formats_kernels.lengths: len,
     formats_kernels.byte_places: byte_place,
     formats_kernels.splice: splice,

@@ -21,7 +21,8 @@ from dedup.config import Config
 from dedup.errors import InputError, RecordError
 from dedup.formats.archives import Member, is_archive, members
 from dedup.formats.encodings import Mender, in_utf8
-from dedup.formats.jsonl import BOM, Fields, JsonLines
+from dedup.formats.fields import Fields
+from dedup.formats.jsonl import BOM, JsonLines
 from dedup.formats.lines import grouped, pieces
 from dedup.formats.outputs import SIDE
 from dedup.formats.packed import PACKED, SAMPLE, unpacked

@@ -13,10 +13,14 @@ import numpy as np
 
 from dedup.engines.compiled import kernel
 
-STRIDE = 32  # bytes looked at together
+# Bytes looked at together, and for one byte alone. The compiler unrolls loops of fewer, byte by
+# byte, and takes none of their bytes at once.
+STRIDE, LONG = 64, 128
 QUOTE, BACKSLASH, COLON, COMMA = 0x22, 0x5C, 0x3A, 0x2C
 OPEN, CLOSE, OPEN_LIST, CLOSE_LIST = 0x7B, 0x7D, 0x5B, 0x5D
-NOT_FOUND = -1
+NOT_FOUND, ESCAPED = -1, -2
+SIMPLE = (0x22, 0x5C, 0x2F, 0x62, 0x66, 0x6E, 0x72, 0x74)  # what may follow a backslash, but u
+DEEPEST = 60  # lists and objects in one another that are followed
 FIELD = (0x2C, 0x22, 0x64, 0x65, 0x64, 0x75, 0x70, 0x22, 0x3A)  # ,"dedup":
 AROUND = len(FIELD) + 1  # bytes of an added field besides its value, and of the line's end
 _at = np.uint64  # an index that cannot be negative
@@ -63,58 +67,58 @@ def line_bounds(buf: Any, start: Any, end: Any) -> int:
     return n
 
 
-@kernel("void(uint8[], int64[], int64[], uint8[], int64[], uint8[], int64[], int64[])")
-def find_values(
-    buf: Any, start: Any, end: Any, names: Any, name_start: Any, which: Any,
-    value_start: Any, value_end: Any,
+@kernel("void(uint8[], int64[], int64[], uint8[], int64[], int64[,], int64[,], bool[])")
+def find_fields(
+    buf: Any, start: Any, end: Any, names: Any, name_start: Any, value_start: Any, value_end: Any,
+    plain: Any,
 ) -> None:  # fmt: skip
-    """Find the string that each JSON object holds under a name of its own; of several, the last.
+    """Find the values that JSON objects hold under some names; of several, the last.
 
     Args:
-        buf: uint8; holds the objects, valid JSON.
-        start: int64[n]; each object's first byte.
+        buf: uint8; holds what may be objects, in UTF-8.
+        start: int64[n]; each one's first byte.
         end: int64[n]; the byte after its last.
         names: uint8; JSON strings without their quotes, one after the other.
         name_start: int64[m + 1]; where each begins in `names`, and the end of the last.
-        which: uint8[n]; the name for each object.
-        value_start: int64[n] out; the quote that the string begins with. NOT_FOUND where there is
-            no such string, or where a name is written with escapes, so that it may be any.
-        value_end: int64[n] out; the byte after the quote that it ends with.
+        value_start: int64[n, m] out; each value's first byte. NOT_FOUND where there is none.
+        value_end: int64[n, m] out; the byte after its last.
+        plain: bool[n] out; whether this is all that is to be known. False for what is no valid
+            JSON object (RFC 8259), and for objects deeper than DEEPEST or with an escape in a name,
+            which may be any.
     """
     for r in range(start.size):
-        value_start[r] = value_end[r] = NOT_FOUND
-        first = name_start[which[r]]
-        size = name_start[which[r] + 1] - first
-        i = start[r] + 1
-        while True:
-            while buf[_at(i)] != QUOTE and buf[_at(i)] != CLOSE:
-                i += 1
-            if buf[_at(i)] == CLOSE:
-                break
+        for k in range(name_start.size - 1):
+            value_start[r, k] = value_end[r, k] = NOT_FOUND
+        plain[r] = False
+        i, stop = start[r], end[r]
+        if i == stop or buf[_at(i)] != OPEN:
+            continue
+        i = _past_blank(buf, i + 1, stop)
+        closed = i < stop and buf[_at(i)] == CLOSE
+        i += closed
+        while not closed and i < stop and buf[_at(i)] == QUOTE:
             name = i + 1
-            i = _past_string(buf, i)
-            same = i - 1 - name == size
-            escaped = False
-            for k in range(name, i - 1):
-                escaped |= buf[_at(k)] == BACKSLASH
-            if escaped:
-                value_start[r] = value_end[r] = NOT_FOUND
+            i = _past_string(buf, i, stop)
+            if i == NOT_FOUND:
                 break
-            k = 0
-            while same and k < size:
-                same = buf[_at(name + k)] == names[_at(first + k)]
-                k += 1
-            while buf[_at(i)] != COLON:
+            k = _which(buf, name, i - 1, names, name_start)
+            value = _past_colon(buf, i, stop)
+            if k == ESCAPED or value == NOT_FOUND:
+                break
+            i = _past_value(buf, value, stop)
+            if i == NOT_FOUND:
+                break
+            if k != NOT_FOUND:
+                value_start[r, k], value_end[r, k] = value, i
+            i = _past_blank(buf, i, stop)
+            if i < stop and buf[_at(i)] == COMMA:
+                i = _past_blank(buf, i + 1, stop)
+            elif i < stop and buf[_at(i)] == CLOSE:
+                closed = True
                 i += 1
-            i += 1
-            while _blank(buf[_at(i)]) or buf[_at(i)] == 0x0A:
-                i += 1
-            value = i
-            i = _past_value(buf, i)
-            if same:
-                found = buf[_at(value)] == QUOTE
-                value_start[r] = value if found else NOT_FOUND
-                value_end[r] = i if found else NOT_FOUND
+            else:
+                break
+        plain[r] = closed and i == stop
 
 
 @kernel("void(uint8[], int64[], int64[], int64[])")
@@ -207,7 +211,7 @@ def elements(buf: Any, start: Any, end: Any) -> None:
     i = 1
     for r in range(start.size):
         start[r] = i
-        i = _past_value(buf, i)
+        i = _past_value(buf, i, buf.size)
         end[r] = i
         i += 1
 
@@ -336,12 +340,12 @@ def _forward(buf: Any, i: Any, stop: Any, count: Any, most: Any) -> Any:
 
 def _stride(buf: Any, i: Any) -> Any:
     """Whether there is a backslash in the stride at `i`, and how many characters begin in it."""
-    escaped, seen = False, 0
+    escaped, seen = False, np.uint8(0)
     for k in range(STRIDE):
-        byte = buf[_at(i + k)]
-        escaped |= byte == BACKSLASH
-        seen += (byte & 0xC0) != 0x80
-    return escaped, seen
+        c = buf[_at(i + k)]
+        escaped |= c == BACKSLASH
+        seen = np.uint8(seen + np.uint8((c & 0xC0) != 0x80))
+    return escaped, np.int64(seen)
 
 
 def _escape(buf: Any, i: Any) -> Any:
@@ -355,58 +359,210 @@ def _escape(buf: Any, i: Any) -> Any:
     return 12 if high else 6
 
 
-def _past_value(buf: Any, i: Any) -> Any:
-    """The byte after the JSON value at `i`."""
-    c = buf[_at(i)]
-    if c == QUOTE:
-        return _past_string(buf, i)
-    if c != OPEN and c != OPEN_LIST:
-        while c != COMMA and c != CLOSE and c != CLOSE_LIST and not _blank(c) and c != 0x0A:
+def _which(buf: Any, first: Any, stop: Any, names: Any, name_start: Any) -> Any:
+    """The number of a name; NOT_FOUND for another name, ESCAPED for one with an escape."""
+    for i in range(first, stop):
+        if buf[_at(i)] == BACKSLASH:
+            return ESCAPED
+    for k in range(name_start.size - 1):
+        at = name_start[k]
+        same = name_start[k + 1] - at == stop - first
+        i = first
+        while same and i < stop:
+            same = buf[_at(i)] == names[_at(at + i - first)]
             i += 1
-            c = buf[_at(i)]
-        return i
-    depth = 0
+        if same:
+            return k
+    return NOT_FOUND
+
+
+def _past_value(buf: Any, i: Any, stop: Any) -> Any:
+    """The byte after the JSON value at `i`; NOT_FOUND if it is none, or too deep."""
+    depth, objects = 0, 0  # a bit for each list or object around, 1 for an object
     while True:
+        if i >= stop:
+            return NOT_FOUND
         c = buf[_at(i)]
-        if c == QUOTE:
-            i = _past_string(buf, i)
-            continue
-        depth += (c == OPEN) | (c == OPEN_LIST)
-        depth -= (c == CLOSE) | (c == CLOSE_LIST)
+        if c in (OPEN, OPEN_LIST):
+            if depth == DEEPEST:
+                return NOT_FOUND
+            depth += 1
+            objects = 2 * objects + (c == OPEN)
+            i = _past_blank(buf, i + 1, stop)
+            if i >= stop or buf[_at(i)] != c + 2:  # "}" and "]" stand two behind "{" and "["
+                if c == OPEN:
+                    i = _past_name(buf, i, stop)
+                    if i == NOT_FOUND:
+                        return NOT_FOUND
+                continue
+        else:
+            i = _past_string(buf, i, stop) if c == QUOTE else _past_scalar(buf, i, stop)
+            if i == NOT_FOUND:
+                return NOT_FOUND
+        while True:
+            if depth == 0:
+                return i
+            i = _past_blank(buf, i, stop)
+            if i >= stop:
+                return NOT_FOUND
+            inside = objects & 1
+            if buf[_at(i)] == COMMA:
+                i = _past_blank(buf, i + 1, stop)
+                if inside:
+                    i = _past_name(buf, i, stop)
+                    if i == NOT_FOUND:
+                        return NOT_FOUND
+                break
+            if buf[_at(i)] != (CLOSE if inside else CLOSE_LIST):
+                return NOT_FOUND
+            i += 1
+            depth -= 1
+            objects >>= 1
+
+
+def _past_name(buf: Any, i: Any, stop: Any) -> Any:
+    """Where the value begins whose name is at `i`; NOT_FOUND if there is none."""
+    if i >= stop or buf[_at(i)] != QUOTE:
+        return NOT_FOUND
+    i = _past_string(buf, i, stop)
+    return NOT_FOUND if i == NOT_FOUND else _past_colon(buf, i, stop)
+
+
+def _past_colon(buf: Any, i: Any, stop: Any) -> Any:
+    """Where the value begins before which a colon comes at `i`; NOT_FOUND if none does."""
+    i = _past_blank(buf, i, stop)
+    if i >= stop or buf[_at(i)] != COLON:
+        return NOT_FOUND
+    return _past_blank(buf, i + 1, stop)
+
+
+def _past_blank(buf: Any, i: Any, stop: Any) -> Any:
+    """The next byte that is no white space of JSON."""
+    while i < stop and (
+        buf[_at(i)] == 0x20 or buf[_at(i)] == 0x0A or buf[_at(i)] == 0x0D or buf[_at(i)] == 0x09
+    ):
         i += 1
-        if depth == 0:
-            return i
+    return i
 
 
-def _past_string(buf: Any, i: Any) -> Any:
-    """The byte after the JSON string at `i`."""
+def _past_string(buf: Any, i: Any, stop: Any) -> Any:
+    """The byte after the JSON string at `i`; NOT_FOUND if it is none."""
     i += 1
-    while True:
-        if i + STRIDE <= buf.size:
+    while i < stop:
+        if i + STRIDE <= stop:
             found = False
             for k in range(STRIDE):
                 c = buf[_at(i + k)]
-                found |= (c == QUOTE) | (c == BACKSLASH)
+                found |= (c == QUOTE) | (c == BACKSLASH) | (c < 0x20)
             if not found:
                 i += STRIDE
                 continue
-            while buf[_at(i)] != QUOTE and buf[_at(i)] != BACKSLASH:
+            while buf[_at(i)] != QUOTE and buf[_at(i)] != BACKSLASH and buf[_at(i)] >= 0x20:
                 i += 1
         c = buf[_at(i)]
         if c == QUOTE:
             return i + 1
-        i += 2 if c == BACKSLASH else 1
+        if c < 0x20:
+            return NOT_FOUND
+        if c == BACKSLASH:
+            size = _valid_escape(buf, i, stop)
+            if size == 0:
+                return NOT_FOUND
+            i += size
+        else:
+            i += 1
+    return NOT_FOUND
+
+
+def _valid_escape(buf: Any, i: Any, stop: Any) -> Any:
+    """How many bytes the escaped character at `i` takes, 0 if it is none."""
+    if i + 1 >= stop:
+        return 0
+    c = buf[_at(i + 1)]
+    if c != 0x75:
+        for simple in SIMPLE:
+            if c == simple:
+                return 2
+        return 0
+    unit = _unit(buf, i, stop)
+    if unit < 0xD800 or unit > 0xDFFF:
+        return 0 if unit == NOT_FOUND else 6
+    low = _unit(buf, i + 6, stop)
+    return 12 if unit < 0xDC00 and 0xDC00 <= low < 0xE000 else 0
+
+
+def _unit(buf: Any, i: Any, stop: Any) -> Any:
+    r"""What \uXXXX at `i` stands for; NOT_FOUND if it does not stand there."""
+    if i + 6 > stop or buf[_at(i)] != BACKSLASH or buf[_at(i + 1)] != 0x75:
+        return NOT_FOUND
+    value = 0
+    for k in range(i + 2, i + 6):
+        c = np.int64(buf[_at(k)])
+        if 0x30 <= c <= 0x39:
+            c -= 0x30
+        else:
+            c = (c | 0x20) - 0x61
+            if c < 0 or c > 5:
+                return NOT_FOUND
+            c += 10
+        value = 16 * value + c
+    return value
+
+
+def _past_scalar(buf: Any, i: Any, stop: Any) -> Any:
+    """The byte after the number, true, false or null at `i`; NOT_FOUND if it is none."""
+    c = buf[_at(i)]
+    if c == 0x74:
+        return i + 4 if _follow(buf, i, stop, 0x72, 0x75, 0x65) else NOT_FOUND
+    if c == 0x6E:
+        return i + 4 if _follow(buf, i, stop, 0x75, 0x6C, 0x6C) else NOT_FOUND
+    if c == 0x66:
+        false = _follow(buf, i, stop, 0x61, 0x6C, 0x73)
+        return i + 5 if false and i + 4 < stop and buf[_at(i + 4)] == 0x65 else NOT_FOUND
+    if c == 0x2D:
+        i += 1
+    first = i
+    i = _past_digits(buf, i, stop)
+    if i == first or (i > first + 1 and buf[_at(first)] == 0x30):
+        return NOT_FOUND
+    if i < stop and buf[_at(i)] == 0x2E:
+        first = i + 1
+        i = _past_digits(buf, first, stop)
+        if i == first:
+            return NOT_FOUND
+    if i < stop and (buf[_at(i)] | 0x20) == 0x65:
+        first = i + 1
+        if first < stop and (buf[_at(first)] == 0x2B or buf[_at(first)] == 0x2D):
+            first += 1
+        i = _past_digits(buf, first, stop)
+        if i == first:
+            return NOT_FOUND
+    return i
+
+
+def _follow(buf: Any, i: Any, stop: Any, one: Any, two: Any, three: Any) -> Any:
+    """Whether three bytes follow the one at `i`."""
+    if i + 3 >= stop:
+        return False
+    here = buf[_at(i + 1)] == one and buf[_at(i + 2)] == two
+    return here and buf[_at(i + 3)] == three
+
+
+def _past_digits(buf: Any, i: Any, stop: Any) -> Any:
+    while i < stop and buf[_at(i)] >= 0x30 and buf[_at(i)] <= 0x39:
+        i += 1
+    return i
 
 
 def _next(buf: Any, i: Any, wanted: Any) -> Any:
     """The next place of a byte from `i` on; the end if there is none."""
-    while i + STRIDE <= buf.size:
+    while i + LONG <= buf.size:
         found = False
-        for k in range(STRIDE):
+        for k in range(LONG):
             found |= buf[_at(i + k)] == wanted
         if found:
             break
-        i += STRIDE
+        i += LONG
     while i < buf.size and buf[_at(i)] != wanted:
         i += 1
     return i

@@ -12,7 +12,7 @@ import orjson
 
 from dedup.formats import kernels
 from dedup.formats.encode import Column
-from dedup.records import I64, U8
+from dedup.records import I64, U8, Bool
 from dedup.text.blocks import pointer_of
 
 UNREAD = -2  # in the place of a text's place, where nobody asks for it
@@ -175,6 +175,45 @@ class Row:
         return text
 
 
+class Written(NamedTuple):
+    """Names of fields as they stand in JSON, without quotes.
+
+    Attributes:
+        data: uint8; one after the other.
+        start: int64[m + 1]; where each begins, and the end of the last.
+    """
+
+    data: U8
+    start: I64
+
+
+def written(names: Sequence[str]) -> Written:
+    """Names as they stand in JSON."""
+    parts = [orjson.dumps(name)[1:-1] for name in names]
+    bounds = pointer_of(np.array(list(map(len, parts)), dtype=np.int64))
+    return Written(np.frombuffer(b"".join(parts), dtype=np.uint8), bounds)
+
+
+def find(data: bytes, start: I64, end: I64, names: Written) -> tuple[I64, I64, Bool]:
+    """Where JSON objects hold the values of m fields.
+
+    Args:
+        data: holds what may be objects.
+        start: int64[n]; each one's first byte.
+        end: int64[n]; the byte after its last.
+        names: of the fields.
+
+    Returns:
+        int64[n, m]: each value's first byte, NOT_FOUND where there is none; int64[n, m]: the byte
+        after its last; bool[n]: whether this can be relied on. It cannot where there is no valid
+        object, nor where a name is written with an escape.
+    """
+    places = np.empty((2, start.size, names.start.size - 1), dtype=np.int64)
+    plain = np.empty(start.size, dtype=np.bool_)
+    kernels.find_fields(np.frombuffer(data, dtype=np.uint8), start, end, *names, *places, plain)
+    return places[0], places[1], plain
+
+
 def find_texts(
     data: bytes, start: I64, end: I64, names: Sequence[str], which: U8
 ) -> tuple[I64, I64]:
@@ -188,14 +227,13 @@ def find_texts(
         names: of fields.
         which: uint8[n]; index into `names`.
     """
-    written = [orjson.dumps(name)[1:-1] for name in names]
-    name_start = np.cumsum([0, *map(len, written)], dtype=np.int64)
-    places = np.empty(start.size, dtype=np.int64), np.empty(start.size, dtype=np.int64)
-    kernels.find_values(
-        np.frombuffer(data, dtype=np.uint8), start, end,
-        np.frombuffer(b"".join(written), dtype=np.uint8), name_start, which, *places,
-    )  # fmt: skip
-    return places
+    starts, ends, plain = find(data, start, end, written(names))
+    mine = np.arange(start.size), which
+    first, stop = starts[mine], ends[mine]
+    buf = np.frombuffer(data, dtype=np.uint8)
+    missing = ~plain | (first < 0) | (buf[first] != kernels.QUOTE)
+    first[missing] = stop[missing] = kernels.NOT_FOUND
+    return first, stop
 
 
 def fields_of(line: bytes) -> dict[str, msgspec.Raw]:

@@ -11,7 +11,8 @@ import numpy as np
 import orjson
 
 from dedup.config import Config
-from dedup.formats.jsonl import Fields, not_utf8
+from dedup.formats.faults import not_utf8
+from dedup.formats.fields import Fields
 from dedup.formats.lines import refused
 from dedup.formats.row import Object, Rows
 from dedup.records import Batch, Bool, Rejected, Strings

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import msgspec
 import orjson
 
-from dedup.formats.jsonl import not_json
+from dedup.formats.faults import not_json
 from dedup.formats.lines import CHUNK, MARKED, refusal, too_large
 
 # A string ends with its quote; without it, it is not all there, or holds what no string may.

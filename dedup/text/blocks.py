@@ -199,11 +199,11 @@ def _parts(values: U32, pointer: I64) -> list[U32]:
 def _utf8(texts: Strings) -> tuple[U8, I64]:
     """Texts as UTF-8, one after the other, and where each begins."""
     buf = np.frombuffer(texts.data, dtype=np.uint8)
+    size = texts.end - texts.start
     if not texts.quoted:
-        return buf.copy(), texts.starts  # writable as the other: kernels are compiled for one kind
-    out, starts = np.empty(buf.size, dtype=np.uint8), np.empty(texts.starts.size, dtype=np.int64)
-    size = utf8.unescape(buf, texts.starts, out, starts)
-    return out[:size], starts
+        return buf.copy(), pointer_of(size)  # writable as the other: kernels take one kind only
+    out, starts = np.empty(int(size.sum()), np.uint8), np.empty(size.size + 1, dtype=np.int64)
+    return out[: utf8.unescape(buf, texts.start, texts.end, out, starts)], starts
 
 
 class _Folding(NamedTuple):

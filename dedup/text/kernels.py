@@ -81,12 +81,26 @@ def _plain(buf: Any, i: Any) -> Any:
 
     Plain are ASCII without controls and U+0600 to U+06FF (without U+061C, which shows nothing).
     """
-    other, n = False, 0
+    other, n = False, np.uint8(0)  # a sum of eight bits is four times as fast
     for k in range(STRIDE):
         c = buf[_at(i + k)]
-        other |= (c < 0x20) | (c == 0x7F) | (c == 0x9C) | ((c > 0xBF) & ((c < 0xD8) | (c > 0xDB)))
-        n += (c < 0x80) | (c > 0xBF)
-    return -1 if other else n
+        other |= _is_other(c)
+        n = np.uint8(n + np.uint8((c < 0x80) | (c > 0xBF)))
+    return -1 if other else np.int64(n)
+
+
+def _plain_run(buf: Any, i: Any, stop: Any) -> Any:
+    """The first byte from `i` on that is not plain, and the characters that begin before it."""
+    n = 0
+    while i < stop and not _is_other(buf[_at(i)]):
+        n += (buf[_at(i)] < 0x80) | (buf[_at(i)] > 0xBF)
+        i += 1
+    return i, n
+
+
+def _is_other(c: Any) -> Any:
+    """Whether a byte may be one of a sign that is not plain."""
+    return (c < 0x20) | (c == 0x7F) | (c == 0x9C) | ((c > 0xBF) & ((c < 0xD8) | (c > 0xDB)))
 
 
 @kernel(
@@ -133,18 +147,18 @@ def cut_blocks(
         # Of the line up to the next \n: whether a block stands in it, whether it holds a sign
         # other than blanks; and whether such a line has passed since the last block.
         taken, odd, passed = True, False, False
-        again = i
         while i < stop:
             from_, seen = i, -1
-            if i >= again and i + STRIDE <= stop:
-                again = i + STRIDE
+            if i + STRIDE <= stop:
                 seen = _plain(buf, i)
             if seen >= 0:  # nine of ten strides
-                c, sign = 0x21, 0
                 i += STRIDE
-                if buf[_at(i - 1)] >= 0xC0:  # half a letter
-                    i, seen, again = i - 1, seen - 1, i - 1
             else:
+                i, seen = _plain_run(buf, i, stop)
+            if i > from_ and buf[_at(i - 1)] >= 0xC0:  # half a letter
+                i, seen = i - 1, seen - 1
+            c, sign = 0x21, 0
+            if i == from_:
                 c, i = _point(buf, i)
                 seen, sign = 1, _sign(signs, c)
             if sign & SPACE == 0:
@@ -158,7 +172,9 @@ def cut_blocks(
                         first_byte, first = from_ + ahead, char + ahead
                     last_byte, last = i - behind, char + seen - behind
                     visible = visible or sign & INVISIBLE == 0
-            odd = odd or not (c == 0x20 or c == 0x09 or c == 0x0D or c == 0x0A)
+                    odd = True
+            else:
+                odd = odd or not (c == 0x20 or c == 0x09 or c == 0x0D or c == 0x0A)
             char += seen
             if (sign & NEWLINE == 0 or not lines) and i < stop:
                 continue
@@ -185,8 +201,7 @@ def count_newlines(buf: Any) -> int:
     """How many line ends a buffer can hold at most (a lead byte of U+2028 counts as one)."""
     n = 0
     for c in buf:
-        if c == 10 or c == 13 or c == 0xE2:
-            n += 1
+        n += (c == 10) | (c == 13) | (c == 0xE2)
     return n
 
 

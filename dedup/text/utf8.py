@@ -11,7 +11,7 @@ import numpy as np
 
 from dedup.engines.compiled import kernel
 
-STRIDE = 32  # bytes copied together
+STRIDE = 64  # bytes copied together; loops of fewer are unrolled, byte by byte
 _at = np.uint64  # an index that cannot be negative: Numba need not look where it counts from
 
 
@@ -67,23 +67,24 @@ def _copy(buf: Any, i: Any, out: Any, o: Any) -> Any:
     return escaped
 
 
-@kernel("int64(uint8[], int64[], uint8[], int64[])")
-def unescape(buf: Any, starts: Any, out: Any, out_starts: Any) -> int:
+@kernel("int64(uint8[], int64[], int64[], uint8[], int64[])")
+def unescape(buf: Any, start: Any, end: Any, out: Any, out_starts: Any) -> int:
     r"""Turn JSON strings into the text they stand for: \n, \" and \u0627 among others.
 
     Args:
-        buf: uint8; valid JSON strings, quotes and all, one after the other.
-        starts: int64[n + 1]; where each begins in `buf`, and the end of the last.
-        out: uint8 out, as long as `buf`; their texts in UTF-8.
+        buf: uint8; holds valid JSON strings, quotes and all.
+        start: int64[n]; where each begins in `buf`.
+        end: int64[n]; the byte after its last; equal to `start` where there is none.
+        out: uint8 out, as long as all of them; their texts in UTF-8.
         out_starts: int64[n + 1] out; where each begins in `out`, and the end of the last.
 
     Returns:
         The number of bytes.
     """
     total = 0
-    for r in range(starts.size - 1):
+    for r in range(start.size):
         out_starts[r] = total
-        i, stop = starts[r] + 1, starts[r + 1] - 1
+        i, stop = start[r] + 1, end[r] - 1
         while i < stop:
             if i + STRIDE <= stop:
                 if not _copy(buf, i, out, total):
@@ -139,5 +140,5 @@ def unescape(buf: Any, starts: Any, out: Any, out_starts: Any) -> int:
                 total += 1
             out[total] = 0x80 | (point & 0x3F)
             total += 1
-    out_starts[starts.size - 1] = total
+    out_starts[start.size] = total
     return total

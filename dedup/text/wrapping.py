@@ -19,7 +19,7 @@ NARROWEST, WIDEST = 40, 132  # characters of a line: below are verses and lists,
 HEADLINES = 3  # lines that a link, a headline and its credit line make, if each is full
 LEAST = 4  # breaks that tell
 INSIDE, ALL = 0.55, 0.25  # share of the breaks inside sentences, and of all between two lines
-STRIDE = 32  # bytes looked at together
+STRIDE = 128  # bytes looked at together; loops of fewer are unrolled, byte by byte
 _at = np.uint64  # an index that cannot be negative
 
 
