@@ -24,7 +24,7 @@ from dedup.formats.cuts import Judged
 from dedup.formats.fields import names_of
 from dedup.formats.row import Rows
 from dedup.formats.write import write
-from dedup.judge.evidence import Evidence, Prior, gather
+from dedup.judge.evidence import Evidence, Prior, gather, stand
 from dedup.judge.glued import glued
 from dedup.judge.habits import counted
 from dedup.judge.judge import doubtful, foremost_leads, judge_repeats, judge_residue, shared_parts
@@ -218,9 +218,12 @@ def _judge(
             return find_stories(corpus, groups, rank, residue, share)
         return find_stories(said.corpus, said.groups, rank, residue[said.block], share)
 
+    memory.relax()
+    standing = stand(corpus, groups, memory, prior)
+
     def judged(stories: I64) -> tuple[Evidence, Verdicts]:
         memory.relax()
-        evidence = gather(corpus, groups, stories, memory, prior)
+        evidence = gather(corpus, groups, standing, stories, memory, prior)
         memory.relax()
         verdicts = judge_residue(corpus, evidence, stories, memory, prior)
         if prior is not None:

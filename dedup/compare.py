@@ -14,7 +14,7 @@ from dedup.config import Config
 from dedup.engines.memory import Memory
 from dedup.errors import NothingRead, RecordError
 from dedup.formats import Inputs, open_inputs
-from dedup.judge.evidence import gather
+from dedup.judge.evidence import gather, stand
 from dedup.judge.judge import REPEAT_TOKENS, judge_residue
 from dedup.match.across import find
 from dedup.match.groups import group
@@ -135,7 +135,7 @@ def _overlap(corpus: Corpus, border: int, config: Config, memory: Memory) -> Ove
     groups = group(corpus.blocks, keeping_order(corpus, rank), config, memory)
     nothing = np.zeros(corpus.n, dtype=np.bool_)
     stories = find_stories(corpus, groups, rank, nothing, COPY_SHARE)
-    evidence = gather(corpus, groups, stories, memory)
+    evidence = gather(corpus, groups, stand(corpus, groups, memory), stories, memory)
     residue = judge_residue(corpus, evidence, stories, memory).residue()
     out = Overlap((corpus.records - border, border))
     if needed(corpus, config.level):

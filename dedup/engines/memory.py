@@ -21,7 +21,7 @@ INTERVAL = 0.01  # seconds between two looks
 FAST = 2 * WORTH  # bytes of mapped files within an interval that call for shorter ones
 PAUSE = 0.5  # seconds until the C library is asked again
 STATM = Path("/proc/self/statm")
-SMALL = 1 << 20  # bytes of an array that are not worth a file
+SMALL = 4 << 20  # bytes of an array that are not worth a file
 PART = 0.1  # part of a limit that held arrays may take; the rest is for work on them
 
 Array = TypeVar("Array", bound=np.ndarray[Any, Any])

@@ -9,6 +9,7 @@ import numpy as np
 from dedup.judge.evidence import Evidence
 from dedup.judge.verdicts import CREDIT, FOOTER, KEPT, STANDING, Verdicts
 from dedup.records import Bool
+from dedup.sketch.lsh import is_in
 from dedup.text import kernels, lexicon
 from dedup.text.blocks import tokens_of
 from dedup.text.corpus import Corpus
@@ -41,7 +42,7 @@ def judge_edges(
     key = corpus.blocks.key
     topmost = key[[run[0] for run in listed]]
     rare = 2 * evidence.spread[links] < evidence.records[links]
-    stands[links[long & (rare | np.isin(key[links], topmost, kind="sort"))]] = False
+    stands[links[long & (rare | is_in(key[links], topmost))]] = False
     standing = np.flatnonzero(stands & (verdicts.rule == KEPT))
     verdicts.mark(standing[corpus.phrases["credit"][standing] > 0], CREDIT)
     verdicts.mark(standing, STANDING)

@@ -12,17 +12,15 @@ import numpy as np
 
 from dedup.engines.memory import Memory
 from dedup.match.groups import Groups
-from dedup.records import F32, F64, I32, I64, U64, Bool
+from dedup.records import F32, F64, I32, I64, Bool
 from dedup.sketch.lsh import first_equal
 from dedup.text import kernels
-from dedup.text.blocks import Blocks
+from dedup.text.blocks import Blocks, runs_of
 from dedup.text.corpus import Corpus
 
 OWN = 3  # a paragraph that stands in fewer stories of its source is a record's own
 LEAD_TOKENS = 8
 OPENER, OPENER_ODDS = 20, 50  # paragraphs a word must open, and how often for one headline
-PIECE = 1 << 20  # blocks looked at together
-_ODD = np.uint64(0x9E3779B97F4A7C15)
 ENOUGH_TITLES = 200  # headlines from which on a word that opens none of them tells something
 
 
@@ -101,48 +99,59 @@ class Prior(NamedTuple):
     habits: I64
 
 
-def gather(
-    corpus: Corpus, groups: Groups, leader: I64, memory: Memory, prior: Prior | None = None
-) -> Evidence:
-    """Gather the evidence of all blocks.
+class Standing(NamedTuple):
+    """What is known of each of the n blocks before any stories are: form, place, neighbours.
+
+    Attributes:
+        group: int32; representative of its group.
+        here: int32; the first block of its group in its source, which names the group there.
+        length, line, heading, passage, times, place, left, echo, records, places: as of
+            `Evidence`.
+        begins: int64[k]; the first paragraph of each record that has one: its lead.
+        telling: int64[m]; paragraphs that say what a lead's first sentence says.
+        told: int64[m]; that lead.
+        known: what earlier runs counted, by `here`; None if there were none.
+    """
+
+    group: I32
+    here: I32
+    length: I32
+    line: Bool
+    heading: Bool
+    passage: Bool
+    times: I32
+    place: I32
+    left: I32
+    echo: F32
+    records: I32
+    places: I32
+    begins: I64
+    telling: I64
+    told: I64
+    known: _Known | None
+
+
+def stand(corpus: Corpus, groups: Groups, memory: Memory, prior: Prior | None = None) -> Standing:
+    """What is known of all blocks before any stories are.
 
     Args:
         corpus: all records.
         groups: matched blocks, headlines and abstracts among them.
-        leader: int64[records]; the record that leads each record's story.
         memory: where the columns lie, each from when it is known.
         prior: what earlier runs counted.
     """
-    n = corpus.n
-    keep = memory.keep
+    n, keep = corpus.n, memory.keep
     blocks = corpus.blocks
     record = corpus.record_of()
     group = groups.representative[:n]
-    # A group within a source, named by its first block there.
-    here = first_equal(corpus.source[record] * np.int64(n + 1) + group)
+    here = keep(first_equal(corpus.source[record] * np.int64(n + 1) + group))
     length = keep(blocks.length()[:n].astype(np.int32))
     line = blocks.headings()[:n]
     heading = line & ~_opens_prose(corpus, ~line)
     prose = ~heading & (length >= LEAD_TOKENS)
     begins = _first_of(record, prose)
-    titles = slice(n, n + corpus.titles)
-    abstracts = slice(n + corpus.titles, None)
-    leads = np.concatenate([group[begins], groups.representative[abstracts]])
-    lead_records = np.concatenate([record[begins], blocks.record[abstracts]])
-    lead_of = keep(_other(group, record, leads, lead_records, leader))
-    block, lead = _first_sentences(blocks, begins, prose)
-    new = (lead_of[block] < 0) & (leader[record[block]] != leader[record[lead]])
-    lead_of[block[new]] = record[lead[new]]
-    lead_of[begins] = -1
-    title_of = _other(group, record, groups.representative[titles], blocks.record[titles], leader)
+    telling, told = _first_sentences(blocks, begins, prose)
     known = _known(prior, corpus, group) if prior is not None else None
-    spread = keep(_spread(here, record, leader, prior, known)[here])
-    own = np.cumsum(~line & (length >= LEAD_TOKENS) & (spread < OWN), dtype=np.int32)
-    own = np.append(np.int32(0), own)  # own paragraphs before each block, and after all
-    at_head = own[:-1] == own[corpus.first[:-1]][record]
-    at_tail = own[1:] == own[corpus.first[1:]][record]
-    del own
-    mine = np.arange(n, dtype=np.int32)
     fresh = None if prior is None else ~prior.counted[record]
     count = np.bincount(here, weights=fresh, minlength=n).astype(np.int32)
     if known is not None:
@@ -150,7 +159,10 @@ def gather(
     share = np.where(
         blocks.content[:n] > 0, blocks.echo[:n] / np.maximum(1, blocks.content[:n]), 0.0
     )
-    return Evidence(
+    mine = np.arange(n, dtype=np.int32)
+    return Standing(
+        group=group,
+        here=here,
         length=length,
         line=line,
         heading=heading,
@@ -158,16 +170,75 @@ def gather(
         times=keep(_counts(record * np.int64(n + 1) + group)),
         place=keep(mine - corpus.first[:-1].astype(np.int32)[record]),
         left=keep(corpus.first[1:].astype(np.int32)[record] - 1 - mine),
+        echo=keep(_mean(here, share, fresh, known and known.echo, count)),
+        records=keep(_records(corpus, prior)[corpus.source[record]]),
+        places=keep(count[here]),
+        begins=begins,
+        telling=telling,
+        told=told,
+        known=known,
+    )
+
+
+def gather(
+    corpus: Corpus,
+    groups: Groups,
+    standing: Standing,
+    leader: I64,
+    memory: Memory,
+    prior: Prior | None = None,
+) -> Evidence:
+    """Gather the evidence of all blocks.
+
+    Args:
+        corpus: all records.
+        groups: matched blocks, headlines and abstracts among them.
+        standing: of the blocks.
+        leader: int64[records]; the record that leads each record's story.
+        memory: where the columns lie, each from when it is known.
+        prior: what earlier runs counted.
+    """
+    n, keep = corpus.n, memory.keep
+    blocks = corpus.blocks
+    record = corpus.record_of()
+    group, here, begins, known = standing.group, standing.here, standing.begins, standing.known
+    titles = slice(n, n + corpus.titles)
+    abstracts = slice(n + corpus.titles, None)
+    leads = np.concatenate([group[begins], groups.representative[abstracts]])
+    lead_records = np.concatenate([record[begins], blocks.record[abstracts]])
+    lead_of = keep(_other(group, record, leads, lead_records, leader))
+    block, lead = standing.telling, standing.told
+    new = (lead_of[block] < 0) & (leader[record[block]] != leader[record[lead]])
+    lead_of[block[new]] = record[lead[new]]
+    lead_of[begins] = -1
+    title_of = _other(group, record, groups.representative[titles], blocks.record[titles], leader)
+    spread = keep(_spread(here, record, leader, prior, known)[here])
+    long = ~standing.line & (standing.length >= LEAD_TOKENS)
+    own = np.append(np.int32(0), np.cumsum(long & (spread < OWN), dtype=np.int32))
+    at_head = own[:-1] == own[corpus.first[:-1]][record]
+    at_tail = own[1:] == own[corpus.first[1:]][record]
+    del own
+    fresh = None if prior is None else ~prior.counted[record]
+    count = np.zeros(n, dtype=np.int32)
+    count[here] = standing.places
+    return Evidence(
+        length=standing.length,
+        line=standing.line,
+        heading=standing.heading,
+        passage=standing.passage,
+        times=standing.times,
+        place=standing.place,
+        left=standing.left,
         spread=spread,
         at_head=at_head,
         at_tail=at_tail,
         head=keep(_mean(here, at_head, fresh, known and known.head, count)),
         tail=keep(_mean(here, at_tail, fresh, known and known.tail, count)),
-        echo=keep(_mean(here, share, fresh, known and known.echo, count)),
+        echo=standing.echo,
         title_of=keep(title_of),
         lead_of=lead_of,
-        records=keep(_records(corpus, prior)[corpus.source[record]]),
-        places=keep(count[here]),
+        records=standing.records,
+        places=standing.places,
     )
 
 
@@ -278,22 +349,13 @@ def _first_sentences(blocks: Blocks, leads: I64, prose: Bool) -> tuple[I64, I64]
     if not leads.size:
         return leads, leads
 
-    def code(start: I64, end: I64) -> U64:
-        """Length, the first two tokens and the last two."""
-        out = (end - start).astype(np.uint64)
-        for at in (start, start + 1, end - 2, end - 1):
-            out = out * _ODD + tokens[at]
-        return out
-
-    known, every = code(pointer[leads], stop), np.flatnonzero(prose)
-    found = []
-    for at in range(0, every.size, PIECE):
-        block = every[at : at + PIECE]
-        mine = np.append(known, code(pointer[block], pointer[block + 1]))
-        which = first_equal(mine)[leads.size :]
-        alike = which < leads.size
-        found.append((block[alike], which[alike]))
-    block, which = (np.concatenate(column) for column in zip(*found, strict=True))
+    first, mine = runs_of(tokens, pointer[leads], stop)
+    known = np.empty(leads.size, dtype=np.uint64)
+    kernels.keys(mine, first, known)
+    every = np.flatnonzero(prose)
+    which = first_equal(np.append(known, blocks.key[every]))[leads.size :]
+    alike = which < leads.size
+    block, which = every[alike], which[alike]
     equal = np.zeros(block.size, dtype=np.bool_)
     for k, (b, lead, end) in enumerate(zip(block, leads[which], stop[which], strict=True)):
         equal[k] = np.array_equal(tokens[pointer[b] : pointer[b + 1]], tokens[pointer[lead] : end])

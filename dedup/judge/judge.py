@@ -34,6 +34,7 @@ from dedup.match.groups import Groups
 from dedup.match.passages import extend_passages
 from dedup.match.sentences import Sentences, shared_passages
 from dedup.records import I32, I64
+from dedup.sketch.lsh import is_in
 from dedup.text.corpus import NOTHING, Corpus
 
 LINKS = (HEADLINE_OF, REPEATED_LINK, BELOW_HEADER, LONE_LINK)
@@ -73,15 +74,14 @@ def _copied_furniture(corpus: Corpus, stories: I64, verdicts: Verdicts) -> None:
 
     A source of nothing but copies tells of no line in how many stories of its own it stands.
     """
-    # Told to sort: NumPy 2.0 fails at keys beyond 63 bits where it counts.
     marked = np.isin(verdicts.rule, (STANDING, CREDIT))
     key = corpus.blocks.key[: corpus.n]
-    which = np.flatnonzero(np.isin(key, key[marked], kind="sort") & (key != 0))
+    which = np.flatnonzero(is_in(key, key[marked]) & (key != 0))
     story = stories[corpus.record_of()[which]].astype(np.uint64)
     code = key[which] * np.uint64(corpus.records + 1) + story
     for number in (STANDING, CREDIT):
         told = code[verdicts.rule[which] == number]
-        verdicts.mark(which[np.isin(code, told, kind="sort")], number)
+        verdicts.mark(which[is_in(code, told)], number)
 
 
 def _lines_without_words(corpus: Corpus, verdicts: Verdicts) -> None:

@@ -17,6 +17,7 @@ from dedup.judge.evidence import Evidence, Prior
 from dedup.judge.habits import ENDS
 from dedup.judge.verdicts import FOREIGN_END, KEPT, TEASER, Verdicts
 from dedup.records import I32, I64, U64, Bool
+from dedup.sketch.lsh import is_in
 from dedup.text import kernels
 from dedup.text.corpus import Corpus
 
@@ -54,9 +55,8 @@ def judge_teasers(
         often = evidence.spread[b] >= 3 and evidence.tail[b] >= 0.5
         if often or _overlap(corpus, b, r, seeds.get(r, [b])[0]) <= TEASER_OVERLAP:
             seeds.setdefault(r, []).append(b)
-    known = {
-        r for r, found in seeds.items() if leads_of_own(corpus, evidence, np.array(found)).any()
-    }
+    sure = np.array([b for found in seeds.values() for b in found], dtype=np.int64)
+    known = set(record[sure[leads_of_own(corpus, evidence, sure)]].tolist())
     again = zone & ~evidence.heading & ~evidence.passage & (evidence.spread > 1)
     for b in np.flatnonzero(again & (evidence.tail >= endings.RECURS)).tolist():
         if _overlap(corpus, b, int(record[b]), b) <= TEASER_OVERLAP:
@@ -152,7 +152,8 @@ def _foreign_ends(
     lines = _lines(corpus, taken[0].block)
     left = records[(place < 0) & closes[source[records]]] if lines.size else records[:0]
     for _, found in in_pieces(corpus, evidence, ends, left):
-        again = found.begins & np.isin(_lines(corpus, found.block), lines, kind="sort")
+        mine = _lines(corpus, found.block)
+        again = found.begins & is_in(mine.ravel(), lines).reshape(mine.shape)
         longest = endings.ZONE - 1 - again[:, ::-1].argmax(axis=1)
         taken.append(found.taken(np.where(again.any(axis=1), longest, -1)))
     return Taken.joined(taken)
@@ -201,6 +202,6 @@ def _last_of(seeds: list[int], kept: Bool, end: int) -> list[int]:
 def _overlap(corpus: Corpus, block: int, record: int, end: int) -> float:
     """Share of a block's tokens that stand in its record's blocks before `end`."""
     tokens, pointer = corpus.blocks.tokens, corpus.blocks.pointer
-    mine = np.unique(tokens[pointer[block] : pointer[block + 1]])
-    above = tokens[pointer[corpus.first[record]] : pointer[end]]
-    return float(np.isin(mine, above).mean()) if mine.size else 0.0
+    mine = set(tokens[pointer[block] : pointer[block + 1]].tolist())
+    above = tokens[pointer[corpus.first[record]] : pointer[end]].tolist()
+    return len(mine.intersection(above)) / len(mine) if mine else 0.0

@@ -80,6 +80,12 @@ def first_equal(values: npt.NDArray[np.integer[Any]]) -> I32:
     return out
 
 
+def is_in(values: npt.NDArray[np.integer[Any]], others: npt.NDArray[np.integer[Any]]) -> Bool:
+    """bool[n]; which values are among others of the same type."""
+    first = first_equal(np.concatenate((others, values)))
+    return np.asarray(first[others.size :] < others.size)
+
+
 def buckets(band_hashes: U32, memory: Memory, workers: int = 1) -> Buckets:
     """Which signatures meet.
 

@@ -91,7 +91,7 @@ def words(role: str, seed: int = Config.seed) -> U32:
 def numbers(seed: int = Config.seed) -> U32:
     """uint32, sorted; token hashes of all numbers of up to four digits."""
     written = [f"{number:0{digits}}" for digits in (1, 2, 3, 4) for number in range(10**digits)]
-    return np.unique(np.concatenate(token_hashes(written, seed)))
+    return np.unique(token_hashes([" ".join(written)], seed)[0])
 
 
 def parse(
