@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -12,12 +14,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
+INTERVAL = 0.0005  # seconds between two switches, where Python's own is ten times as long
+
 
 def in_order(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
     """`map`, with up to `workers` items in work at a time; results come in the order of the items.
 
     With one worker there are no threads at all. Few and large items serve best: whoever comes back
-    from a kernel may wait for the interpreter's lock as long as a switch interval.
+    from a kernel may wait for the interpreter's lock as long as a switch interval, which is made
+    short for as long as this goes on.
     """
     if workers == 1:
         yield from map(function, items)
@@ -25,10 +30,20 @@ def in_order(function: Callable[[T], R], items: Iterable[T], workers: int) -> It
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - it takes a while
 
     waiting: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
+    with _quick_switches(), ThreadPoolExecutor(workers) as pool:
         for item in items:
             waiting.append(pool.submit(function, item))
             while waiting and (waiting[0].done() or len(waiting) > workers):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+@contextmanager
+def _quick_switches() -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, INTERVAL))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

@@ -24,7 +24,7 @@ LEAST = 0.5  # each paragraph's own
 BRIEF = 12  # tokens; whole sentences about a story of its own have more
 RECURS = 0.6  # of its places a teaser that recurs has at the tail
 DOUBT = 3  # paragraphs by which a record's own manner of opening is drawn to its source's
-RECORDS = 2048  # whose ends are put together at once
+RECORDS = 512  # whose ends are put together at once
 PIECE = 1 << 20  # of more tokens only some are counted
 _MASK = np.uint32((1 << 18) - 1)
 

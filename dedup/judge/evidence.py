@@ -12,15 +12,17 @@ import numpy as np
 
 from dedup.engines.memory import Memory
 from dedup.match.groups import Groups
-from dedup.records import F32, F64, I32, I64, Bool
+from dedup.records import F32, F64, I32, I64, U64, Bool
 from dedup.sketch.lsh import first_equal
 from dedup.text import kernels
-from dedup.text.blocks import Blocks, runs_of
+from dedup.text.blocks import Blocks
 from dedup.text.corpus import Corpus
 
 OWN = 3  # a paragraph that stands in fewer stories of its source is a record's own
 LEAD_TOKENS = 8
 OPENER, OPENER_ODDS = 20, 50  # paragraphs a word must open, and how often for one headline
+PIECE = 1 << 20  # blocks looked at together
+_ODD = np.uint64(0x9E3779B97F4A7C15)
 ENOUGH_TITLES = 200  # headlines from which on a word that opens none of them tells something
 
 
@@ -349,13 +351,22 @@ def _first_sentences(blocks: Blocks, leads: I64, prose: Bool) -> tuple[I64, I64]
     if not leads.size:
         return leads, leads
 
-    first, mine = runs_of(tokens, pointer[leads], stop)
-    known = np.empty(leads.size, dtype=np.uint64)
-    kernels.keys(mine, first, known)
-    every = np.flatnonzero(prose)
-    which = first_equal(np.append(known, blocks.key[every]))[leads.size :]
-    alike = which < leads.size
-    block, which = every[alike], which[alike]
+    def code(start: I64, end: I64) -> U64:
+        """Length, the first two tokens and the last two."""
+        out = (end - start).astype(np.uint64)
+        for at in (start, start + 1, end - 2, end - 1):
+            out = out * _ODD + tokens[at]
+        return out
+
+    known, every = code(pointer[leads], stop), np.flatnonzero(prose)
+    found = []
+    for at in range(0, every.size, PIECE):
+        block = every[at : at + PIECE]
+        mine = np.append(known, code(pointer[block], pointer[block + 1]))
+        which = first_equal(mine)[leads.size :]
+        alike = which < leads.size
+        found.append((block[alike], which[alike]))
+    block, which = (np.concatenate(column) for column in zip(*found, strict=True))
     equal = np.zeros(block.size, dtype=np.bool_)
     for k, (b, lead, end) in enumerate(zip(block, leads[which], stop[which], strict=True)):
         equal[k] = np.array_equal(tokens[pointer[b] : pointer[b + 1]], tokens[pointer[lead] : end])

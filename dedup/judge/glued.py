@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dedup.engines.threads import in_order
 from dedup.judge.verdicts import GLUED, GLUED_TAGS, KEPT, Part, Verdicts
 from dedup.records import I32, I64, U32, U64, Bool
 from dedup.text import kernels
@@ -41,7 +42,9 @@ _SMALL, _ODD = np.uint32(0x9E3779B1), np.uint64(0x9E3779B97F4A7C15)
 _Gram = tuple[int, bytes]  # a source, and tokens
 
 
-def glued(corpus: Corpus, leader: I64, verdicts: Verdicts, common: U32) -> list[Part]:
+def glued(
+    corpus: Corpus, leader: I64, verdicts: Verdicts, common: U32, workers: int = 1
+) -> list[Part]:
     """Parts of blocks that are residue, in order.
 
     Args:
@@ -49,6 +52,7 @@ def glued(corpus: Corpus, leader: I64, verdicts: Verdicts, common: U32) -> list[
         leader: int64[records]; the record that leads each record's story.
         verdicts: what else goes; only blocks that stay are looked at.
         common: uint32; function words as token hashes.
+        workers: edges in work at a time.
     """
     if corpus.records < SUPPORT:
         return []
@@ -64,8 +68,12 @@ def glued(corpus: Corpus, leader: I64, verdicts: Verdicts, common: U32) -> list[
     first, last = kept[np.append(0, changes)], kept[np.append(changes, kept.size) - 1]
     del record
     words = _word_counts(blocks.tokens[: blocks.pointer[corpus.n]])
-    heads = _Edge(corpus, leader, first, stays, words, at_tail=False).parts()
-    tails = _Edge(corpus, leader, last, stays, words, at_tail=True).parts()
+
+    def parts(at_tail: bool) -> list[Part]:
+        edge = last if at_tail else first
+        return _Edge(corpus, leader, edge, stays, words, at_tail=at_tail).parts()
+
+    heads, tails = in_order(parts, (False, True), workers)
     done = {part.block for part in tails}
     # Few of many: as numbers of Python all of them would take more room than anything else.
     some = last[(blocks.tail[last] > 1) & (blocks.tail[last] <= TAGS_TOKENS)]

@@ -152,7 +152,9 @@ def _star(
 ) -> tuple[I64, F64, int]:
     """Group members around representatives: positions, similarities, and how many were capped."""
     m = members.size
-    sets = shingle_sets(blocks.tokens, blocks.pointer, members, config.shingle, memory)
+    sets = shingle_sets(
+        blocks.tokens, blocks.pointer, members, config.shingle, memory, config.workers
+    )
     found, alike = memory.empty(m, np.int64), memory.empty(m, np.float64)
     head = memory.empty(buckets.size, np.int32)
     head[:] = -1

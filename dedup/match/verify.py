@@ -7,12 +7,13 @@ from typing import NamedTuple
 import numpy as np
 
 from dedup.engines.memory import Memory
+from dedup.engines.threads import in_order
 from dedup.match import kernels
 from dedup.records import I32, I64, U32, U64
 from dedup.sketch.lsh import first_equal
-from dedup.text.blocks import Blocks
+from dedup.text.blocks import Blocks, pointer_of
 
-BATCH = 1 << 16  # blocks whose tokens are looked at before memory is relaxed
+BATCH = 1 << 15  # blocks in work together
 
 
 class ShingleSets(NamedTuple):
@@ -43,7 +44,12 @@ def first_same(blocks: Blocks, which: I32 | I64) -> I32:
 
 
 def shingle_sets(
-    tokens: U32, pointer: I64, which: I32 | I64, shingle: int, memory: Memory | None = None
+    tokens: U32,
+    pointer: I64,
+    which: I32 | I64,
+    shingle: int,
+    memory: Memory | None = None,
+    workers: int = 1,
 ) -> ShingleSets:
     """The shingle sets of some blocks.
 
@@ -53,21 +59,30 @@ def shingle_sets(
         which: int64[m]; blocks.
         shingle: tokens in a shingle; shorter blocks have an empty set.
         memory: where the sets lie, and what to relax on the way.
+        workers: batches in work at a time.
     """
     which = which.astype(np.int32, copy=False)
     length = pointer[which + 1] - pointer[which]
-    room = int(length.sum())
-    spare = np.empty(int(length.max(initial=0)), dtype=np.uint64)
-    out = np.empty(room, dtype=np.uint64) if memory is None else memory.empty(room, np.uint64)
+    room = pointer_of(length)
+    empty = np.empty if memory is None else memory.empty
+    out = empty(int(room[-1]), np.uint64)
     out_pointer = np.zeros(which.size + 1, dtype=np.int64)
+
+    def made(at: int) -> tuple[int, I64]:
+        """The sets of a batch, where there is room for all their tokens."""
+        end = min(at + BATCH, which.size)
+        spare = np.empty(int(length[at:end].max()), dtype=np.uint64)
+        ends = np.empty(end - at + 1, dtype=np.int64)
+        mine = out[room[at] : room[end]]
+        kernels.shingle_sets(tokens, pointer, which[at:end], shingle, spare, ends, mine)
+        return at, ends
+
     total = 0
-    for at in range(0, which.size, BATCH):
-        part = out_pointer[at : min(at + BATCH, which.size) + 1]
-        more = kernels.shingle_sets(
-            tokens, pointer, which[at : at + BATCH], shingle, spare, part, out[total:]
-        )
-        part += total
-        total += more
+    for at, ends in in_order(made, range(0, which.size, BATCH), workers):
+        size = int(ends[-1])
+        out[total : total + size] = out[room[at] : room[at] + size]  # behind those before
+        out_pointer[at : at + ends.size] = ends + total
+        total += size
         if memory is not None:
             memory.relax()
     return ShingleSets(out_pointer, out[:total])

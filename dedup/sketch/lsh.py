@@ -106,10 +106,9 @@ def buckets(band_hashes: U32, memory: Memory, workers: int = 1) -> Buckets:
     bucket = memory.empty(int(pointer[-1]), np.int32)
     cursor = pointer[:-1].copy()
     size = 0
-    for values in band_hashes:
-        first, shared = _meeting(values[members])
+    for among, shared in in_order(lambda v: _meeting(v[members]), band_hashes, workers):
         at = np.flatnonzero(shared)
-        first = first[at]
+        first = among[at]
         number = np.zeros(members.size, dtype=np.int32)
         number[at] = np.cumsum(first == at, dtype=np.int32) + (size - 1)
         bucket[cursor[at]] = number[first]

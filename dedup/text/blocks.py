@@ -179,14 +179,9 @@ def token_hashes(texts: Sequence[str], seed: int = Config.seed) -> list[U32]:
 
 def tokens_of(tokens: U32, pointer: I64, which: I64) -> tuple[I64, U32]:
     """Where the tokens of some blocks begin when they stand one after the other, and they."""
-    return runs_of(tokens, pointer[which], pointer[which + 1])
-
-
-def runs_of(tokens: U32, start: I64, end: I64) -> tuple[I64, U32]:
-    """Where some runs of tokens begin when they stand one after the other, and they."""
-    begins = pointer_of(end - start)
+    begins = pointer_of(pointer[which + 1] - pointer[which])
     out = np.empty(int(begins[-1]), dtype=np.uint32)
-    kernels.gather(tokens, start, end, out)
+    kernels.gather(tokens, pointer, which, out)
     return begins, out
 
 

@@ -510,19 +510,19 @@ def keys(tokens: Any, pointer: Any, out: Any) -> None:
 
 
 @kernel("void(uint32[], int64[], int64[], uint32[])")
-def gather(tokens: Any, start: Any, end: Any, out: Any) -> None:
-    """Some runs of tokens, one after the other.
+def gather(tokens: Any, pointer: Any, which: Any, out: Any) -> None:
+    """The tokens of some blocks, one after the other.
 
     Args:
-        tokens: uint32; token hashes.
-        start: int64[m]; where each run begins.
-        end: int64[m]; the token after its last.
+        tokens: uint32; token hashes, block after block.
+        pointer: int64[n + 1]; where each block's tokens begin.
+        which: int64[m]; blocks.
         out: uint32 out, room for all of them.
     """
     at = 0
-    for k in range(start.size):
-        for t in range(start[k], end[k]):
-            out[_at(at)] = tokens[_at(t)]
+    for block in which:
+        for t in range(pointer[block], pointer[block + 1]):
+            out[at] = tokens[t]
             at += 1
 
 
