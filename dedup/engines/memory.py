@@ -21,6 +21,7 @@ INTERVAL = 0.01  # seconds between two looks
 FAST = 2 * WORTH  # bytes of mapped files within an interval that call for shorter ones
 PAUSE = 0.5  # seconds until the C library is asked again
 STATM = Path("/proc/self/statm")
+ARENA_MAX = -8  # of glibc's malloc.h
 SMALL = 4 << 20  # bytes of an array that are not worth a file
 PART = 0.1  # part of a limit that held arrays may take; the rest is for work on them
 
@@ -46,6 +47,7 @@ class Memory:
         self._watcher: threading.Thread | None = None
 
     def __enter__(self) -> Memory:
+        _share()
         if STATM.exists():
             self._watcher = threading.Thread(target=self._watch, daemon=True)
             self._watcher.start()
@@ -123,3 +125,12 @@ def _trim() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+def _share() -> None:
+    """Have threads to come take memory from one place, where the C library can: each would keep
+    for itself what it gave back.
+    """
+    option = getattr(ctypes.CDLL(None), "mallopt", None)
+    if option is not None:
+        option(ARENA_MAX, 1)
