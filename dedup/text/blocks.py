@@ -206,6 +206,9 @@ def _utf8(texts: Strings) -> tuple[U8, I64]:
     return out[: utf8.unescape(buf, texts.start, texts.end, out, starts)], starts
 
 
+USUAL = 5  # bytes a token, hardly ever fewer: memory that nobody writes to has its price, too
+
+
 class _Folding(NamedTuple):
     tokens: U32
     stems: U32
@@ -253,37 +256,21 @@ def _fold(
 def _run(
     buf: U8, start: I64, end: I64, stemmed: bool, sentences: bool, folded: bool, salt: U64
 ) -> _Folding:
-    n = start.size
-    # A token takes two bytes at least, its separator included; an expansion takes three bytes
-    # for four tokens at most.
-    room = int((end - start).sum()) * 4 // 3 + n + 1
-    tokens, stems = (np.empty(size, dtype=np.uint32) for size in (room, room if stemmed else 0))
+    n, size = start.size, int((end - start).sum())
     pointer, key = np.empty(n + 1, dtype=np.int64), np.empty(n, dtype=np.uint64)
     shape = np.empty(n, dtype=np.uint16)
     lead, tail = np.empty(n, dtype=np.uint8), np.empty(n, dtype=np.uint8)
-    # A sentence takes a letter, its stop and a space.
-    cut, cut_byte = (np.empty(room // 2 if sentences else 0, dtype=np.int64) for _ in range(2))
     table = fold_table()
-    total, cuts = kernels.fold_blocks(
-        buf,
-        start,
-        end,
-        table.action,
-        table.extra,
-        sign_table(),
-        folded,
-        salt,
-        np.empty(kernels.WORD, dtype=np.int32),
-        tokens,
-        stems,
-        pointer,
-        key,
-        shape,
-        lead,
-        tail,
-        cut,
-        cut_byte,
-    )
+    for room in (size // USUAL, size * 4 // 3 + 2 * n):
+        tokens, stems = (np.empty(r, dtype=np.uint32) for r in (room, room if stemmed else 0))
+        cut, cut_byte = (np.empty(room // 2 if sentences else 0, np.int64) for _ in range(2))
+        total, cuts = kernels.fold_blocks(
+            buf, start, end, table.action, table.extra, sign_table(), folded, salt,
+            np.empty(kernels.WORD, dtype=np.int32), tokens, stems, pointer, key, shape, lead, tail,
+            cut, cut_byte,
+        )  # fmt: skip
+        if total >= 0:
+            break
     return _Folding(
         tokens[:total], stems[:total], pointer, key, shape, lead, tail, cut[:cuts], cut_byte[:cuts]
     )

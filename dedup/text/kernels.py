@@ -292,7 +292,8 @@ def fold_blocks(
         cut_byte: int64 out; where such a sentence begins in `buf`.
 
     Returns:
-        The number of tokens, and of such sentences.
+        The number of tokens, and of such sentences; -1 tokens where there is no room for as many
+        as there might be.
     """
     total, cuts = 0, 0
     start, prime = salt[0], salt[1]
@@ -301,6 +302,11 @@ def fold_blocks(
     for b in range(byte_start.size):
         pointer[b] = total
         i, stop = byte_start[b], byte_end[b]
+        # A token takes two bytes at least, its separator included, and an expansion three bytes for
+        # four tokens at most; a sentence takes a letter, its stop and a space.
+        most = (stop - i) * 4 // 3 + 1
+        if total + most > tokens.size or (cutting and cuts + most // 2 > cut.size):
+            return -1, cuts
         bits = 0
         head = 0
         mark = 0  # tokens before the last stop inside
