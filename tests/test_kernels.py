@@ -111,7 +111,7 @@ def test_unescape(parts, ascii_only):
     got = [bytes(out[a:b]) for a, b in pairwise(at.tolist())]
     assert got == twins.unescape(strings)
     found = scan(Strings(b"".join(strings), starts[:-1], starts[1:], quoted=True), NO_WORDS)
-    assert found.chars == sum(map(len, parts))
+    assert found.chars.tolist() == list(map(len, parts))
 
 
 def unwrapped(parts: list[str]) -> list[str]:
@@ -232,7 +232,6 @@ def test_places_and_cuts(given_texts, ascii_only, data):
     rows = of_texts([text + "\U0001f600\\" for text in given_texts], ascii_only)
     which = np.arange(rows.size)
     found = [row.text for row in rows.each()]
-    assert rows.lengths(which).tolist() == list(map(len, found))
     cuts = [
         sorted(data.draw(st.lists(st.integers(0, len(text)), min_size=4, max_size=4)))
         for text in found
@@ -378,7 +377,7 @@ def test_cut_blocks(parts):
     blocks = found.blocks
     columns = (blocks.record, blocks.start, blocks.end, found.residue)
     assert list(zip(*map(twins.plain, columns), strict=True)) == twins.cut_blocks(parts)
-    assert found.chars == sum(map(len, parts))
+    assert found.chars.tolist() == list(map(len, parts))
 
 
 @pytest.mark.parametrize("length", [14, 15, 16, 17, 31, 32, 33, 63, 64, 65])

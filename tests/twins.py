@@ -590,7 +590,6 @@ TWINS = {
     formats_kernels.count_byte: bytes.count,
     formats_kernels.line_bounds: line_bounds,
     formats_kernels.find_fields: find_fields,
-    formats_kernels.lengths: len,
     formats_kernels.byte_places: byte_place,
     formats_kernels.splice: splice,
     formats_kernels.elements: json.loads,

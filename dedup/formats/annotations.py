@@ -87,7 +87,7 @@ def write_attributes(judged: Judged, inputs: Inputs, names: dict[str, str], put:
         cuts = cuts_of(judged, base, rows, touched)
         if names[rows.file] != name:
             name, line = names[rows.file], 0
-        lengths = rows.lengths(np.arange(rows.size)).tolist()
+        lengths = corpus.chars[base : base + rows.size].tolist()
         blocks = np.diff(corpus.first[base : base + rows.size + 1])
         kept = (blocks - cuts.whole_blocks()).tolist()
         similarity = cuts.reasons(judged).similarity

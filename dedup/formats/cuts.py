@@ -148,9 +148,7 @@ def cuts_of(judged: Judged, base: int, batch: Rows, touched: Bool) -> Cuts:
     first, blocks = bounds - begin, corpus.blocks
     kind = _KIND[verdicts.rule[begin:stop]]
     numbers = verdicts.numbers_of_parts(begin, stop)
-    which = np.flatnonzero(touched)
-    length = np.zeros(batch.size, dtype=np.int64)
-    length[which] = batch.lengths(which)
+    length = corpus.chars[base : base + batch.size].astype(np.int64)
     row = lru_cache(maxsize=1)(batch.row)  # a text is decoded once
     extra, whole = _parts(corpus, verdicts, numbers, base, row)
     for block, number in whole.items():

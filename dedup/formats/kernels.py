@@ -121,21 +121,6 @@ def find_fields(
         plain[r] = closed and i == stop
 
 
-@kernel("void(uint8[], int64[], int64[], int64[])")
-def lengths(buf: Any, value_start: Any, value_end: Any, out: Any) -> None:
-    r"""How many characters JSON strings have; \n and \u0627 are one.
-
-    Args:
-        buf: uint8; holds the strings, valid JSON.
-        value_start: int64[n]; the quote that each string begins with.
-        value_end: int64[n]; the byte after the quote that it ends with.
-        out: int64[n] out.
-    """
-    for r in range(value_start.size):
-        stop = value_end[r] - 1
-        out[r] = _forward(buf, value_start[r] + 1, stop, 0, stop - value_start[r])[1]
-
-
 @kernel("void(uint8[], int64[], int64[], int64[], int64[])")
 def byte_places(buf: Any, value_start: Any, first: Any, chars: Any, places: Any) -> None:
     r"""Where characters of JSON strings stand among their bytes; \n and \u0627 are one character.
@@ -251,7 +236,7 @@ def cuts(
 
     Args:
         first: int64[n + 1]; where each text's blocks begin.
-        length: int64[n]; characters of each text of which anything goes.
+        length: int64[n]; characters of each text.
         block_start: int32; each block's first character.
         block_end: int32; the character after its last.
         kind: uint8; what each block is removed as, 0 for blocks that stay.

@@ -94,12 +94,6 @@ class Rows(NamedTuple):
         """One by one."""
         return map(self.row, range(self.size))
 
-    def lengths(self, which: I64) -> I64:
-        """int64; how many characters the texts of some rows have."""
-        out = np.empty(which.size, dtype=np.int64)
-        kernels.lengths(self._buf(), self.text_start[which], self.text_end[which], out)
-        return out
-
     def byte_places(self, which: I64, first: I64, chars: I64) -> I64:
         """Where characters of texts stand in `data`.
 

@@ -134,7 +134,7 @@ def _count(judged: Judged, counts: Counts) -> None:
     corpus, stories, verdicts = judged.corpus, judged.stories, judged.verdicts
     seen, n = len(corpus.runs), corpus.seen
     mine = stories[seen:]
-    counts.records, counts.blocks, counts.chars = mine.size, corpus.n - n, corpus.chars
+    counts.records, counts.blocks, counts.chars = mine.size, corpus.n - n, int(corpus.chars.sum())
     counts.retold = int((mine != np.arange(seen, corpus.records)).sum())
     leads = np.zeros(corpus.records, dtype=np.bool_)
     leads[mine] = True

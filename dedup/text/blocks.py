@@ -76,12 +76,12 @@ class Scan(NamedTuple):
         blocks: their blocks; `record` counts the texts from 0.
         residue: uint8[n]; 1 where a line between a block and the next one of its text holds
             something that shows nothing, such as an embedded widget leaves behind.
-        chars: characters of all texts.
+        chars: int32; characters of each text.
     """
 
     blocks: Blocks
     residue: U8
-    chars: int
+    chars: I32
 
 
 def scan(
@@ -103,15 +103,15 @@ def scan(
     """
     buf, starts = _utf8(texts)
     if not buf.size:
-        return _nothing()
+        return _nothing(starts.size - 1)
     if lines:
         _unwrap(buf, starts)
     room = int(kernels.count_newlines(buf)) + starts.size - 1
     record, start, end = (np.empty(room, dtype=np.int32) for _ in range(3))
     byte_start, byte_end = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
-    residue = np.empty(room, dtype=np.uint8)
-    n, chars = kernels.cut_blocks(
-        buf, starts, sign_table(), lines, record, byte_start, byte_end, start, end, residue
+    residue, chars = np.empty(room, dtype=np.uint8), np.empty(starts.size - 1, dtype=np.int32)
+    n = kernels.cut_blocks(
+        buf, starts, sign_table(), lines, record, byte_start, byte_end, start, end, residue, chars
     )
     record, start, end, residue = record[:n], start[:n], end[:n], residue[:n]
     byte_start, byte_end = byte_start[:n], byte_end[:n]
@@ -131,7 +131,7 @@ def scan(
         record, start, end, found.key, found.pointer, found.tokens, found.shape, found.lead,
         found.tail, content, echo, found.cut, cut_start,
     )  # fmt: skip
-    return Scan(blocks, residue, int(chars))
+    return Scan(blocks, residue, chars)
 
 
 def unwrapped(text: str) -> str:
@@ -145,8 +145,8 @@ def _unwrap(buf: U8, starts: I64) -> None:
     wrapping.unwrap(buf, starts, np.empty(wrapping.WIDEST + 2, dtype=np.int64))
 
 
-def _nothing() -> Scan:
-    """What empty texts hold."""
+def _nothing(n: int) -> Scan:
+    """What n empty texts hold."""
     small, place = np.zeros(0, dtype=np.uint8), np.zeros(0, dtype=np.int32)
     blocks = Blocks(
         record=place, start=place, end=place, key=np.zeros(0, dtype=np.uint64),
@@ -154,7 +154,7 @@ def _nothing() -> Scan:
         shape=np.zeros(0, dtype=np.uint16), lead=small, tail=small, content=small, echo=small,
         cut=np.zeros(0, dtype=np.int64), cut_start=place,
     )  # fmt: skip
-    return Scan(blocks, small, 0)
+    return Scan(blocks, small, np.zeros(n, dtype=np.int32))
 
 
 def stems(texts: Sequence[str]) -> list[U32]:

@@ -39,13 +39,13 @@ class Corpus(NamedTuple):
     Attributes:
         blocks: n blocks of texts, then the headlines, then the abstracts.
         n: blocks that stand in texts.
-        chars: characters of the texts.
         titles: blocks [n, n + titles) are headlines; abstracts follow.
         first: int64[records + 1]; where each record's blocks begin.
         fixed: uint8[n]; NOTHING, or TITLE or BYLINE where a raw dump was cut so.
         phrases: role of the lexicon -> uint8[n]; tokens of the longest phrase of that role that a
             block begins with, 0 for none.
         residue: uint8[n]; as of `Scan`.
+        chars: int32[records]; characters of each text; 0 for texts of earlier runs.
         ids: id of each record.
         dates: date of each record as it came, "" if unknown; empty if not wanted.
         source: int32[records]; index into `sources`.
@@ -56,12 +56,12 @@ class Corpus(NamedTuple):
 
     blocks: Blocks
     n: int
-    chars: int
     titles: int
     first: I64
     fixed: U8
     phrases: dict[str, U8]
     residue: U8
+    chars: I32
     ids: Sequence[str]
     dates: list[str]
     source: I32
@@ -137,10 +137,9 @@ def build(
     more = _Columns({"residue": np.uint8, **dict.fromkeys(JUDGED, np.uint8)}, memory)
     ids = Names()
     dates: list[str] = []
-    source = _Columns({"source": np.int32}, memory)
+    each = _Columns({"source": np.int32, "chars": np.int32}, memory)
     known: dict[str, int] = {}
     fixed: list[tuple[int, str]] = []
-    chars = 0
 
     def scanned(batch: Batch) -> tuple[Batch, list[Scan], dict[str, U8]]:
         found = scan(batch.texts, lexicon.common, sentences=sentences, seed=lexicon.seed)
@@ -157,12 +156,11 @@ def build(
         for columns, found in zip((texts, titles, abstracts), scans, strict=True):
             columns.add_blocks(found.blocks, base)
         more.add({"residue": scans[0].residue, **phrases})
-        chars += scans[0].chars
         ids.add(batch.ids)
         if dated:
             dates += batch.dates
         numbers = [known.setdefault(name, len(known)) for name in batch.sources]
-        source.add({"source": np.array(numbers, dtype=np.int32)})
+        each.add({"source": np.array(numbers, dtype=np.int32), "chars": scans[0].chars})
         for number, head in enumerate(batch.heads, base):
             fixed += [(number, kind) for kind in head]
         memory.relax()
@@ -174,7 +172,6 @@ def build(
     return Corpus(
         blocks=blocks,
         n=n,
-        chars=chars,
         titles=titles.rows,
         first=first,
         fixed=_fixed(fixed, first, n),
@@ -182,8 +179,8 @@ def build(
         phrases=found_more,
         ids=ids,
         dates=dates,
-        source=source.done()["source"],
         sources=list(known),
+        **each.done(),
         seed=lexicon.seed,
     )
 

@@ -104,8 +104,8 @@ def _is_other(c: Any) -> Any:
 
 
 @kernel(
-    "(int64, int64)(uint8[], int64[], uint8[], bool, int32[], int64[], int64[], int32[], "
-    "int32[], uint8[])"
+    "int64(uint8[], int64[], uint8[], bool, int32[], int64[], int64[], int32[], int32[], uint8[], "
+    "int32[])"
 )
 def cut_blocks(
     buf: Any,
@@ -118,7 +118,8 @@ def cut_blocks(
     start: Any,
     end: Any,
     residue: Any,
-) -> tuple[int, int]:
+    chars: Any,
+) -> int:
     """Cut texts into blocks: lines with something visible, white space trimmed.
 
     Args:
@@ -133,12 +134,12 @@ def cut_blocks(
         end: int32 out; where it ends.
         residue: uint8 out; 1 where a line between this block and the next one of its text holds
             something that shows nothing.
+        chars: int32[n] out; characters of each text.
 
     Returns:
-        The number of blocks, and of the characters of all texts. The outs have room for as many
-        blocks as there are newlines and texts.
+        The number of blocks. The outs have room for as many as there are newlines and texts.
     """
-    n, chars = 0, 0
+    n = 0
     for r in range(starts.size - 1):
         i, stop = starts[r], starts[r + 1]
         char, begun = 0, n
@@ -192,8 +193,8 @@ def cut_blocks(
                 taken, odd = False, False
             first_byte = np.int64(-1)
             visible = False
-        chars += char
-    return n, chars
+        chars[r] = char
+    return n
 
 
 @kernel("int64(uint8[])")
