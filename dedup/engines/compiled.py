@@ -58,14 +58,16 @@ class Kernel:
     Attributes:
         function: as it is written.
         signature: of what it takes and gives.
+        seldom: whether few runs call it, so that it is compiled by the first one that does.
     """
 
-    def __init__(self, function: FunctionType, signature: str) -> None:
+    def __init__(self, function: FunctionType, signature: str, seldom: bool = False) -> None:
         found = _SIGNATURE.fullmatch(signature)
         if found is None:
             raise ValueError(f"{function.__name__}: {signature!r} is no signature")
         self.function = function
         self.signature = signature
+        self.seldom = seldom
         self.parameters = [Parameter.of(p) for p in re.split(r",\s+", found[2])]
         self.results = [name.strip() for name in found[1].strip("()").split(",") if name != "void"]
         self.__doc__, self.__name__ = function.__doc__, function.__name__
@@ -147,26 +149,29 @@ def _described(value: Any) -> str:
     return f"{value.dtype}[{',' * (value.ndim - 1)}]{pieces}"
 
 
-def kernel(signature: str) -> Callable[[Callable[..., Any]], Kernel]:
+def kernel(signature: str, seldom: bool = False) -> Callable[[Callable[..., Any]], Kernel]:
     """Make a kernel of a function.
 
     Args:
         signature: what it gives and takes, such as `int64(uint8[], int64[], bool)`; it gives a
             number, several whole ones (`(int64, int64)`), or nothing (`void`). Other functions of
             its module that it calls need no signature.
+        seldom: whether few runs call it.
     """
 
     def made(function: Callable[..., Any]) -> Kernel:
         assert isinstance(function, FunctionType)
-        _made.append(Kernel(function, signature))
+        _made.append(Kernel(function, signature, seldom))
         return _made[-1]
 
     return made
 
 
 def missing() -> list[Kernel]:
-    """Kernels of the modules that were imported, but never compiled on this machine."""
-    return [kernel for kernel in _made if not kernel.is_kept()]
+    """Kernels of the modules that were imported, but never compiled on this machine; without those
+    that few runs call.
+    """
+    return [kernel for kernel in _made if not kernel.seldom and not kernel.is_kept()]
 
 
 def compile_all() -> None:

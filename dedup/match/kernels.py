@@ -214,7 +214,8 @@ def group(
 
 @kernel(
     "int64(uint64[], int64[], int32[], int64[], int64[], int64[], float64, int64, int32[], "
-    "int32[], int32[], int64[], int64[], float64[])"
+    "int32[], int32[], int64[], int64[], float64[])",
+    seldom=True,
 )
 def nearest(
     sets: Any, pointer: Any, bucket: Any, bucket_pointer: Any, known: Any, asked: Any,
@@ -499,7 +500,8 @@ def gap_pairs(
 
 @kernel(
     "int64(uint64[], int64[], uint64[], int64[], int32[], int32[], int32[], int32[], bool[], "
-    "float64, int64, int64, uint8[], int64[], int64[], int64[])"
+    "float64, int64, int64, uint8[], int64[], int64[], int64[])",
+    seldom=True,
 )
 def shared_runs(
     sets: Any, pointer: Any, key: Any, length: Any, record: Any, block: Any, partner: Any,

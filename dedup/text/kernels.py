@@ -500,7 +500,7 @@ def characters(buf: Any, byte_start: Any, start: Any, byte: Any, block: Any, out
         out[k] = char
 
 
-@kernel("void(uint32[], int64[], uint64[])")
+@kernel("void(uint32[], int64[], uint64[])", seldom=True)
 def keys(tokens: Any, pointer: Any, out: Any) -> None:
     """A hash of each run of tokens, 0 for an empty one.
 
