@@ -65,8 +65,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("dedup: interrupted; nothing was written", file=sys.stderr)
         return 130
-    finally:
-        gc.freeze()  # cycles go with the process; to look for them takes a tenth of a start
 
 
 def _wrong(what: str) -> int:
@@ -255,9 +253,10 @@ def _clean(arguments: argparse.Namespace) -> int:
     begun = time.monotonic()
     quiet = arguments.quiet
     from dedup.clean import clean, is_warm, warm_up  # noqa: PLC0415
-    from dedup.engines import kept  # noqa: PLC0415
+    from dedup.engines import kept, memory  # noqa: PLC0415
     from dedup.report import summary  # noqa: PLC0415
 
+    memory.share()
     if not quiet and not is_warm():
         print(COMPILING if kept.can_keep() else UNKEPT, file=sys.stderr, flush=True)
     warm_up()

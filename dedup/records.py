@@ -58,14 +58,6 @@ class Strings(NamedTuple):
     quoted: bool
 
     @classmethod
-    def joined(cls, parts: Sequence[Strings]) -> Strings:
-        """Parts, all quoted, one after the other."""
-        shifts = accumulate((len(part.data) for part in parts[:-1]), initial=0)
-        moved = [(p.start + by, p.end + by) for p, by in zip(parts, shifts, strict=True)]
-        start, end = (np.concatenate(column) for column in zip(*moved, strict=True))
-        return cls(b"".join(part.data for part in parts), start, end, quoted=True)
-
-    @classmethod
     def of(cls, texts: Iterable[str]) -> Strings:
         """The texts as UTF-8."""
         encoded = [text.encode() for text in texts]
@@ -162,13 +154,26 @@ class Batch(NamedTuple):
 
     @classmethod
     def joined(cls, batches: Sequence[Batch]) -> Batch:
-        """Batches of JSON strings, none of them a raw dump, as one."""
+        """Batches of JSON strings, none of them a raw dump, as one.
+
+        The strings of each are held by the same bytes, and so are those of all.
+        """
         if len(batches) == 1:
             return batches[0]
+        data = b"".join(batch.texts.data for batch in batches)
+        shifts = list(accumulate((len(batch.texts.data) for batch in batches[:-1]), initial=0))
+
+        def moved(column: Sequence[Strings]) -> Strings:
+            start, end = (
+                np.concatenate([each + by for each, by in zip(places, shifts, strict=True)])
+                for places in ([one.start for one in column], [one.end for one in column])
+            )
+            return Strings(data, start, end, quoted=True)
+
         return cls(
-            texts=Strings.joined([batch.texts for batch in batches]),
-            titles=Strings.joined([batch.titles for batch in batches]),
-            abstracts=Strings.joined([batch.abstracts for batch in batches]),
+            texts=moved([batch.texts for batch in batches]),
+            titles=moved([batch.titles for batch in batches]),
+            abstracts=moved([batch.abstracts for batch in batches]),
             ids=[id_ for batch in batches for id_ in batch.ids],
             sources=[source for batch in batches for source in batch.sources],
             dates=[date for batch in batches for date in batch.dates],

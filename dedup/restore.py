@@ -14,7 +14,7 @@ import orjson
 from dedup.config import Config
 from dedup.errors import InputError
 from dedup.formats import Outputs
-from dedup.formats.faults import NotARecord
+from dedup.formats.faults import NotARecord, no_text
 from dedup.formats.fields import Parser, names_of
 from dedup.formats.outputs import sibling
 from dedup.formats.row import Object, fields_of, find_texts
@@ -214,9 +214,12 @@ def _records(path: Path, config: Config) -> Iterator[Finished]:
             fields = parser.fields(raw)
         except NotARecord as wrong:
             raise InputError(f"{path}:{number}: {wrong}") from wrong
-        added, name = fields.get("dedup", msgspec.Raw(b"null")), parser.text_of(fields)
+        name = parser.text_of(fields)
+        if name is None:
+            raise InputError(f"{path}:{number}: {no_text(fields, parser.texts)}")
+        added = fields.get("dedup", msgspec.Raw(b"null"))
         struct = orjson.loads(memoryview(added))
-        if name is None or not isinstance(struct, dict) or "removed" not in struct:
+        if not isinstance(struct, dict) or "removed" not in struct:
             raise InputError(f"{path}:{number}: no 'dedup' field; dedup clean did not write it")
         row = Line(str(path), number, raw, added, name)
         yield Finished(row, parser.id_of(fields), struct, [])

@@ -12,6 +12,7 @@ import pytest
 import dedup
 from dedup.config import Config
 from dedup.engines.processes import in_parts
+from dedup.engines.threads import in_order
 from dedup.formats import lines
 
 ROWS = [
@@ -151,6 +152,15 @@ def test_work_in_parts_comes_back_in_order_and_so_do_errors():
         in_parts(fails, 3)
     with pytest.raises(ChildProcessError):
         in_parts(lambda part: os._exit(1) if part else part, 2)
+
+
+def test_switches_are_as_they_were_when_nobody_needs_them_quick():
+    before = sys.getswitchinterval()
+    one, other = (in_order(lambda x: x, range(9), 2) for _ in range(2))
+    assert (next(one), next(other)) == (0, 0)
+    assert sys.getswitchinterval() < before
+    assert (list(one), list(other)) == ([*range(1, 9)], [*range(1, 9)])  # not in turn
+    assert sys.getswitchinterval() == before
 
 
 @pytest.mark.parametrize("text", ["", " \n\u200f", "..."])

@@ -224,6 +224,7 @@ BAD_LINES = [
         "content, plaintext",
     ),
     (b'{"text":null}', "field 'text' is a JSON null, not a string"),
+    (b'{"date":1e999,"inhalt":"abc"}', "field 'text' is missing; try --text-field inhalt"),
     (b'{"text":5}', "field 'text' is a JSON number, not a string"),
     (
         b'{"text":"\xe7\xe1"}',

@@ -28,7 +28,7 @@ from dedup.sketch import lsh, minhash
 from dedup.text import kernels as text_kernels
 from dedup.text import utf8, wrapping
 from dedup.text.arabic import tokens
-from dedup.text.blocks import Blocks, _salt, scan, stems, stems_of, tokens_of
+from dedup.text.blocks import Blocks, _salt, pointer_of, scan, stems, stems_of, tokens_of
 
 pytestmark = [
     pytest.mark.kernels,
@@ -121,7 +121,7 @@ def unwrapped(parts: list[str]) -> list[str]:
     return [bytes(buf[a:b]).decode() for a, b in pairwise(starts.tolist())]
 
 
-LINES = st.lists(st.binary(max_size=70) | st.sampled_from([b" \t", b"\r", b"\x0b", b"", b"{}"]))
+LINES = st.lists(st.binary(max_size=300) | st.sampled_from([b" \t", b"\r", b"\x0b", b"", b"{}"]))
 
 
 @quick
@@ -915,3 +915,50 @@ def test_sentences(line, sentences):
 def test_shingle_hash(items):
     flat = np.array(items, dtype=np.uint32)
     assert int(sketch_kernels.shingle_hash(flat, 0, len(items))) == twins.shingle_hash(items)
+
+
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 129, 255, 256, 257])
+def test_line_bounds_of_long_lines(size):
+    data = b"a" * size + b"\n" + b"b" * size
+    start, end = np.zeros(2, np.int64), np.zeros(2, np.int64)
+    n = formats_kernels.line_bounds(np.frombuffer(data, dtype=np.uint8), start, end)
+    told = twins.line_bounds(data)
+    assert [(a, b) if a < b else (0, 0) for a, b in zip(start, end, strict=True)][:n] == told
+
+
+@quick
+@given(
+    st.lists(st.integers(0, 9) | st.integers(0, 2**64 - 1), max_size=20),
+    st.lists(st.integers(0, 9) | st.integers(0, 2**64 - 1), max_size=20),
+)
+def test_is_in(values, others):
+    found = lsh.is_in(np.array(values, dtype=np.uint64), np.array(others, dtype=np.uint64))
+    assert found.tolist() == [value in others for value in values]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("held", [None, 0])
+def test_shingle_sets_batch_by_batch(workers, held, monkeypatch):
+    generator = np.random.default_rng(7)
+    length = generator.integers(0, 40, 500)
+    pointer = pointer_of(length)
+    tokens = generator.integers(0, 50, pointer[-1]).astype(np.uint32)  # some shingles twice
+    which = generator.permutation(500)[:300]
+    whole = shingle_sets(tokens, pointer, which, 3)
+    memory = None if held is None else Memory(held)
+    monkeypatch.setattr("dedup.match.verify.BATCH", 7)
+    found = shingle_sets(tokens, pointer, which, 3, memory, workers)
+    assert found.pointer.tolist() == whole.pointer.tolist()
+    assert found.hashes.tolist() == whole.hashes.tolist()
+
+
+SHORT = "س ب ت " * 400
+
+
+@pytest.mark.parametrize(
+    "parts", [[SHORT], ["كلمة"] * 9 + [SHORT], [SHORT] + ["كلمة"] * 9, ["س ب ت"] * 400]
+)
+def test_texts_of_very_short_words_have_room(parts):
+    blocks = scan(Strings.of(parts), NO_WORDS, sentences=True).blocks
+    words = [part.replace(".", " ").split() for part in parts]
+    assert blocks.length().tolist() == list(map(len, words))

@@ -112,6 +112,11 @@ def test_names_are_what_they_were():
     names.add(["😀", "خبر عاجل"])
     told = ["أ", "", "b-1", "😀", "خبر عاجل"]
     assert list(names) == names[:] == told
+    more = Names()
+    more.add(["vor"])
+    more.add(names)
+    more.add(Names.written(b'"a","b",', np.array([4, 8])))
+    assert list(more) == ["vor", *told, "a", "b"]
     assert [names[-1], names[1:3], len(names)] == ["خبر عاجل", ["", "b-1"], 5]
     with pytest.raises(IndexError):
         names[5]

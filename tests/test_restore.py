@@ -189,6 +189,12 @@ def test_fields_that_clean_was_told_restore_is_told(tmp_path):
     assert (tmp_path / "back.jsonl").read_bytes() == source.read_bytes()
 
 
+def test_restore_says_which_field_it_looked_for(tmp_path):
+    written(tmp_path, [{"id": "a", "inhalt": "\n".join(PIECES)}], text_field="inhalt")
+    with pytest.raises(dedup.InputError, match="'text' is missing; try --text-field inhalt"):
+        dedup.restore(tmp_path / "out.jsonl", tmp_path / "back.jsonl")
+
+
 def test_files_of_two_runs_are_told_apart(tmp_path):
     written(tmp_path, [{"id": "1", "text": "\n".join(PIECES)}])
     (tmp_path / "other.jsonl").write_bytes((tmp_path / "out.jsonl").read_bytes())

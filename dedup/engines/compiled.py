@@ -310,11 +310,14 @@ def _entry(kernel: Kernel) -> ast.Module:
     Written so, and not as a second function around the first, it is compiled once.
     """
     module = ast.parse(kept.source(kernel.__module__))
-    function = next(
+    written = (
         node
         for node in module.body
         if isinstance(node, ast.FunctionDef) and node.name == kernel.__name__
     )
+    function = next(written, None)
+    if function is None:
+        raise RuntimeError(f"{kernel.__module__}: kernels cannot be compiled without the source")
     takes, arrays = [], []
     for given, (_, ndim) in zip(function.args.args, kernel.parameters, strict=True):
         name = given.arg

@@ -47,7 +47,6 @@ class Memory:
         self._watcher: threading.Thread | None = None
 
     def __enter__(self) -> Memory:
-        _share()
         if STATM.exists():
             self._watcher = threading.Thread(target=self._watch, daemon=True)
             self._watcher.start()
@@ -127,9 +126,9 @@ def _trim() -> None:
         trim(0)
 
 
-def _share() -> None:
-    """Have threads to come take memory from one place, where the C library can: each would keep
-    for itself what it gave back.
+def share() -> None:
+    """Have threads to come take memory from one place, where the C library can, for as long as the
+    process lives: each would keep for itself what it gave back.
     """
     option = getattr(ctypes.CDLL(None), "mallopt", None)
     if option is not None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def in_order(function: Callable[[T], R], items: Iterable[T], workers: int) -> It
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - it takes a while
 
     waiting: deque[Future[R]] = deque()
-    with _quick_switches(), ThreadPoolExecutor(workers) as pool:
+    with _quick_switches, ThreadPoolExecutor(workers) as pool:
         for item in items:
             waiting.append(pool.submit(function, item))
             while waiting and (waiting[0].done() or len(waiting) > workers):
@@ -39,11 +39,26 @@ def in_order(function: Callable[[T], R], items: Iterable[T], workers: int) -> It
             yield waiting.popleft().result()
 
 
-@contextmanager
-def _quick_switches() -> Iterator[None]:
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, INTERVAL))
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
+class _QuickSwitches:
+    """For as long as anybody is inside, the interpreter's lock is handed over soon."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = 0.0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._before = sys.getswitchinterval()
+                sys.setswitchinterval(min(self._before, INTERVAL))
+            self._inside += 1
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                sys.setswitchinterval(self._before)
+
+
+_quick_switches = _QuickSwitches()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
+import msgspec
 import orjson
 
 from dedup.config import flag_of
@@ -29,7 +29,7 @@ def why(line: bytes, error: Exception) -> str:
         return not_json(wrong)
     if isinstance(found, dict):
         return f"not JSON: {error}"
-    return f"a JSON {_type(found)}, not an object; every line must be one {{...}}"
+    return f"a JSON {_type(row)}, not an object; every line must be one {{...}}"
 
 
 def not_json(wrong: orjson.JSONDecodeError) -> str:
@@ -52,22 +52,18 @@ def not_utf8(wrong: UnicodeDecodeError) -> str:
     )
 
 
-def no_text(found: Mapping[str, Any], names: tuple[str, ...]) -> str:
+def no_text(fields: Mapping[str, msgspec.Raw], names: tuple[str, ...]) -> str:
     """What is wrong with a record without a text, and what to try."""
     for name in names:
-        if name in found:
-            return f"field {name!r} is a JSON {_type(found[name])}, not a string"
-    longest = max(
-        (key for key, value in found.items() if isinstance(value, str)),
-        key=lambda key: len(found[key]),
-        default=None,
-    )
+        if name in fields:
+            return f"field {name!r} is a JSON {_type(bytes(fields[name]))}, not a string"
+    strings = {key: bytes(value) for key, value in fields.items() if bytes(value)[:1] == b'"'}
+    longest = max(strings, key=lambda key: len(strings[key]), default=None)
     hint = f"try {flag_of('text_field')} {longest}" if longest else f"looked for {', '.join(names)}"
     return f"field {names[0]!r} is missing; {hint}"
 
 
-def _type(value: Any) -> str:
-    if value is None:
-        return "null"
-    names = {bool: "boolean", str: "string", dict: "object", list: "array"}
-    return names.get(type(value), "number")
+def _type(written: bytes) -> str:
+    """What kind of value is written so."""
+    names = {b'"': "string", b"{": "object", b"[": "array", b"n": "null"}
+    return names.get(written[:1], "boolean" if written[:1] in (b"t", b"f") else "number")

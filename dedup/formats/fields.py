@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
-import orjson
 
 from dedup.config import Config
 from dedup.formats import kernels
@@ -194,9 +193,10 @@ class Parser:
         fields, sections = self.fields(line), False
         if self.text_of(fields) is None:
             other = with_text(line)
-            if other is None:
-                raise NotARecord(no_text(orjson.loads(line), self.texts))
-            fields, sections = fields_of(other), True
+            whole, sections = fields_of(other) if other else fields, True
+            if self.text_of(whole) is None:
+                raise NotARecord(no_text(fields, self.texts))
+            fields = whole
         known: dict[str, msgspec.Raw | bytes] = {}
         for name in self._place:
             value = memoryview(fields.get(name, b"{"))
@@ -281,9 +281,9 @@ def _usable(found: Found, buf: U8, at: int, signs: bytes | None) -> Bool:
     usable = first == QUOTE
     if signs is not None:
         number = (first == ord("-")) | ((first >= ord("0")) & (first <= ord("9")))
-        for one in np.flatnonzero(number).tolist():
-            value = found.data[start[one] : found.end[one, at]]
-            usable[one] = not set(value) & set(signs)
+        for one in np.flatnonzero(number).tolist() if signs else ():
+            number[one] = not set(found.data[start[one] : found.end[one, at]]) & set(signs)
+        usable |= number
     return np.asarray(usable)
 
 

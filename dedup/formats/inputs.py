@@ -75,7 +75,7 @@ LINES = KINDS[".jsonl"]
 KINDS[".htm"] = KINDS[".html"]
 JSON_LINES = (".jsonl", ".ndjson", ".jl", ".jsonlines")  # Scrapy has the last two
 KINDS |= dict.fromkeys(JSON_LINES, LINES)
-SMALL, MANY = 1 << 16, 200  # bytes of a batch that waits for others, and how many wait
+SMALL, MANY = 1 << 16, 200  # bytes of a batch's lines that wait for others, and how many wait
 KNOWN = f"{', '.join(KINDS)} (plain, {', '.join(PACKED)}, in .zip or .tar)"
 
 

@@ -39,7 +39,7 @@ class JsonLines:
         self._outlets = config.outlets()
         self._dated = config.keep == "earliest"
         # Of each record, its line, and by which name it holds its text and whether it holds a
-        # struct already: all that the second reading needs, so that it need not parse.
+        # struct already: all that the second reading needs to copy it.
         self._lines = array("Q")
         self._forms = bytearray()
 

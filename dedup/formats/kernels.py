@@ -189,7 +189,7 @@ def elements(buf: Any, start: Any, end: Any) -> None:
     """Where the values of a JSON list stand.
 
     Args:
-        buf: uint8; the list, without white space.
+        buf: uint8; the list, without white space, and with no value deeper than DEEPEST.
         start: int64[n] out; each value's first byte.
         end: int64[n] out; the byte after its last.
     """

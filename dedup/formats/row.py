@@ -1,4 +1,4 @@
-"""Records as JSON objects, for the second reading: bytes that are copied, not decoded."""
+"""Records as JSON objects: bytes that are looked through and copied, not decoded."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def find(data: bytes, start: I64, end: I64, names: Written) -> tuple[I64, I64, B
     Returns:
         int64[n, m]: each value's first byte, NOT_FOUND where there is none; int64[n, m]: the byte
         after its last; bool[n]: whether this can be relied on. It cannot where there is no valid
-        object, nor where a name is written with an escape.
+        object, where one goes too deep, nor where a name is written with an escape.
     """
     places = np.empty((2, start.size, names.start.size - 1), dtype=np.int64)
     plain = np.empty(start.size, dtype=np.bool_)

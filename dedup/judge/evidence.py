@@ -153,7 +153,7 @@ def stand(corpus: Corpus, groups: Groups, memory: Memory, prior: Prior | None = 
     prose = ~heading & (length >= LEAD_TOKENS)
     begins = _first_of(record, prose)
     telling, told = _first_sentences(blocks, begins, prose)
-    known = _known(prior, corpus, group) if prior is not None else None
+    known = _known(prior, corpus, group, memory) if prior is not None else None
     fresh = None if prior is None else ~prior.counted[record]
     count = np.bincount(here, weights=fresh, minlength=n).astype(np.int32)
     if known is not None:
@@ -272,7 +272,7 @@ class _Known(NamedTuple):
     echo: F64
 
 
-def _known(prior: Prior, corpus: Corpus, group: I32) -> _Known:
+def _known(prior: Prior, corpus: Corpus, group: I32, memory: Memory) -> _Known:
     n = corpus.n
     code = corpus.source[corpus.record_of()] * np.int64(n + 1) + group
     rows = prior.source * np.int64(n + 1) + group[prior.block]
@@ -280,7 +280,7 @@ def _known(prior: Prior, corpus: Corpus, group: I32) -> _Known:
     used = np.flatnonzero(here < n)
     columns = (prior.stories, prior.places, prior.head, prior.tail, prior.echo)
     sums = (np.bincount(here[used], column[used], n).astype(np.float64) for column in columns)
-    return _Known(*sums)
+    return _Known(*map(memory.keep, sums))
 
 
 def _spread(here: I32, record: I32, leader: I64, prior: Prior | None, known: _Known | None) -> I32:

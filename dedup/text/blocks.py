@@ -14,6 +14,8 @@ from dedup.records import I32, I64, U8, U16, U32, U64, Strings
 from dedup.text import kernels, utf8, wrapping
 from dedup.text.arabic import fold, fold_table, sign_table
 
+USUAL = 5  # bytes a token, hardly ever fewer: memory that nobody writes to has its price, too
+
 
 class Blocks(NamedTuple):
     """The blocks of some records, in order.
@@ -206,9 +208,6 @@ def _utf8(texts: Strings) -> tuple[U8, I64]:
     return out[: utf8.unescape(buf, texts.start, texts.end, out, starts)], starts
 
 
-USUAL = 5  # bytes a token, hardly ever fewer: memory that nobody writes to has its price, too
-
-
 class _Folding(NamedTuple):
     tokens: U32
     stems: U32
@@ -256,12 +255,13 @@ def _fold(
 def _run(
     buf: U8, start: I64, end: I64, stemmed: bool, sentences: bool, folded: bool, salt: U64
 ) -> _Folding:
-    n, size = start.size, int((end - start).sum())
+    n, length = start.size, end - start
+    size, longest = int(length.sum()), int(length.max(initial=0))
     pointer, key = np.empty(n + 1, dtype=np.int64), np.empty(n, dtype=np.uint64)
     shape = np.empty(n, dtype=np.uint16)
     lead, tail = np.empty(n, dtype=np.uint8), np.empty(n, dtype=np.uint8)
     table = fold_table()
-    for room in (size // USUAL, size * 4 // 3 + 2 * n):
+    for room in (size // USUAL + longest * 4 // 3 + 2, size * 4 // 3 + 2 * n):
         tokens, stems = (np.empty(r, dtype=np.uint32) for r in (room, room if stemmed else 0))
         cut, cut_byte = (np.empty(room // 2 if sentences else 0, np.int64) for _ in range(2))
         total, cuts = kernels.fold_blocks(
