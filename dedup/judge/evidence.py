@@ -246,8 +246,13 @@ def gather(
 
 def _mean(here: I32, value: F64 | Bool, fresh: Bool | None, more: F64 | None, count: I32) -> F32:
     """The mean of a value over the places of each group, those of earlier runs among them."""
-    weights = value if fresh is None else value * fresh
-    total: F64 = np.bincount(here, weights, count.size).astype(np.float64, copy=False)
+    if value.dtype == np.bool_:  # counted, which takes less than adding does
+        marked: Bool = value.astype(np.bool_, copy=False)
+        which = marked if fresh is None else marked & fresh
+        sums = np.bincount(here[which], minlength=count.size)
+    else:
+        sums = np.bincount(here, value if fresh is None else value * fresh, count.size)
+    total: F64 = sums.astype(np.float64, copy=False)
     if more is not None:
         total += more
     return (total / np.maximum(1, count)).astype(np.float32)[here]

@@ -109,7 +109,7 @@ def _spare_bodies(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> Non
         if not goes.any():
             continue
         stays = body & needed & (verdicts.rule == KEPT)
-        bare = np.bincount(record, weights=stays, minlength=corpus.records) == 0
+        bare = np.bincount(record[stays], minlength=corpus.records) == 0
         spared = np.flatnonzero(bare[record] & body & goes)
         verdicts.spared |= zip(spared.tolist(), verdicts.rule[spared].tolist(), strict=True)
         verdicts.rule[spared] = KEPT

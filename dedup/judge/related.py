@@ -203,7 +203,7 @@ def _lone(corpus: Corpus, evidence: Evidence, verdicts: Verdicts, prior: Prior |
     if not habits[:, LINKS].any():  # no source drops any
         return sure
     usual: F64 = habits[:, LINKS] / np.maximum(1, habits[:, HEADINGS])
-    loose: F64 = np.bincount(record, weights=inside & ~sure, minlength=corpus.records) / np.diff(
+    loose: F64 = np.bincount(record[inside & ~sure], minlength=corpus.records) / np.diff(
         corpus.first
     ).clip(1)
     content = corpus.blocks.content[:n].astype(np.int16)
@@ -282,7 +282,8 @@ def _listed(record: I32, heading: Bool, sure: Bool, strong: Bool) -> Bool:
     begins[1:] = (record[1:] != record[:-1]) | ~line[:-1] | ~line[1:]
     run = np.cumsum(begins, dtype=np.int32) - 1
     length = np.bincount(run)
-    links = (np.bincount(run, weights=sure) > 0) | (
-        (length <= LISTED) & (2 * np.bincount(run, weights=strong) > length)
+    runs = length.size
+    links = (np.bincount(run[sure], minlength=runs) > 0) | (
+        (length <= LISTED) & (2 * np.bincount(run[strong], minlength=runs) > length)
     )
     return np.asarray(heading & (length >= LISTED)[run] & ~links[run])

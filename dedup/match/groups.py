@@ -80,9 +80,9 @@ def without(
     first = np.asarray(foremost, dtype=np.int64)
     if not out.any() and not first.size:
         return groups
-    representative = memory.keep(groups.representative.copy())
-    similarity = memory.keep(groups.similarity.copy())
-    mine = np.arange(order.size, dtype=np.int32)
+    representative = memory.empty(order.size, np.int32)
+    similarity = memory.empty(order.size, np.float64)
+    representative[:], similarity[:] = groups.representative, groups.similarity
     out = np.pad(out, (0, order.size - out.size))
     anew = out.copy()
     anew[representative[first]] = True
@@ -93,8 +93,9 @@ def without(
     orphans = np.concatenate((orphans[ahead], orphans[~ahead]))
     bucket = first_equal(groups.representative[orphans])
     buckets = Buckets(orphans, np.arange(orphans.size + 1), bucket, orphans.size)
-    representative[out | lost] = mine[out | lost]
-    similarity[out | lost] = 1.0
+    alone = np.flatnonzero(out | lost)
+    representative[alone] = alone
+    similarity[alone] = 1.0
     if not orphans.size:
         return groups._replace(representative=representative, similarity=similarity)
     found, alike, _ = _star(blocks, orphans, buckets, None, config, memory)
