@@ -177,6 +177,15 @@ def test_a_tar_that_is_cut_off_between_members(tmp_path):
     assert [row["reason"] for row in result.rejected] == [CUT_OFF]
 
 
+def test_a_member_whose_header_has_a_name_that_is_none(tmp_path):
+    stored = bytearray(zip_of({"a.jsonl": DATA, "b.jsonl": record("نص")}))
+    stored[7] |= 8  # its name is UTF-8
+    stored[30] = 0xFF
+    (tmp_path / "a.zip").write_bytes(stored)
+    result = dedup.clean(tmp_path / "a.zip")
+    assert (result.counts.records, result.counts.rejected) == (1, 1)
+
+
 def test_a_damaged_member_of_a_zip(tmp_path):
     stored = bytearray(zip_of({"a.jsonl": DATA, "b.jsonl": record("نص")}))
     stored[30_000:30_100] = os.urandom(100)

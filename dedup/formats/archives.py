@@ -95,7 +95,7 @@ def _of_zip(path: Path) -> Iterator[Member]:
         def open_() -> io.BufferedReader:
             try:
                 member: Any = archive.file().open(info)
-            except zipfile.BadZipFile:
+            except (zipfile.BadZipFile, UnicodeDecodeError, struct.error):
                 member = _Unreadable()
             except (NotImplementedError, RuntimeError) as error:
                 raise InputError(f"{path}!{info.filename}: {error}; unpack it first") from error
