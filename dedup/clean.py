@@ -21,7 +21,6 @@ from dedup.formats.annotations import (
     write_attributes,
 )
 from dedup.formats.cuts import Judged
-from dedup.formats.fields import names_of
 from dedup.formats.row import Rows
 from dedup.formats.write import write
 from dedup.judge.evidence import Evidence, Prior, gather, stand
@@ -35,7 +34,7 @@ from dedup.match.groups import Groups, group, without
 from dedup.match.order import keeping_order, rank_of
 from dedup.match.sentences import Sentences, needed, sentences
 from dedup.match.stories import find_stories
-from dedup.records import I64, Batch, Bool, Buffer, Counts
+from dedup.records import I64, Batch, Bool, Buffer, Counts, names_of
 from dedup.report import summary
 from dedup.result import Result
 from dedup.text import lexicon

@@ -41,6 +41,12 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 
 
+def names_of(meaning: str, settings: config.Config) -> tuple[str, ...]:
+    """The fields that may hold what is meant, the likeliest first."""
+    chosen: str = getattr(settings, f"{meaning}_field")
+    return (chosen,) if chosen else ALIASES[meaning]
+
+
 class Strings(NamedTuple):
     """Some texts.
 

@@ -15,10 +15,11 @@ from dedup.config import Config
 from dedup.errors import InputError
 from dedup.formats import Outputs
 from dedup.formats.faults import NotARecord, no_text
-from dedup.formats.fields import Parser, names_of
+from dedup.formats.fields import Parser
 from dedup.formats.outputs import sibling
 from dedup.formats.row import Object, fields_of, find_texts
 from dedup.formats.written import lines_of
+from dedup.records import names_of
 
 
 def restore(

@@ -7,13 +7,7 @@ from datetime import date
 from typing import Any
 
 from dedup.config import Config
-from dedup.records import ALIASES
-
-
-def names_of(meaning: str, config: Config) -> tuple[str, ...]:
-    """The names that the field of a meaning goes by."""
-    given: str = getattr(config, f"{meaning}_field")
-    return (given,) if given else ALIASES[meaning]
+from dedup.records import ALIASES, names_of
 
 
 def record_of(fields: Mapping[str, Any], config: Config, source: str = "") -> dict[str, Any]:

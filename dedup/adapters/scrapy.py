@@ -24,10 +24,11 @@ from dataclasses import fields
 from datetime import datetime, timezone
 from typing import IO, TYPE_CHECKING, Any
 
-from dedup.adapters.fields import names_of, record_of
+from dedup.adapters.fields import record_of
 from dedup.adapters.worker import Worker
 from dedup.config import Config
 from dedup.errors import ConfigError, InputError, RecordError
+from dedup.records import names_of
 from dedup.result import Result
 from dedup.settings import config_of
 from dedup.stream import Cleaner

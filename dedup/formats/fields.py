@@ -15,7 +15,7 @@ from dedup.formats.encode import Column, joined
 from dedup.formats.faults import NotARecord, no_text, why
 from dedup.formats.row import Object, fields_of, find, written
 from dedup.formats.sections import with_text
-from dedup.records import ALIASES, I64, U8, Bool, Names, Strings
+from dedup.records import ALIASES, I64, U8, Bool, Names, Strings, names_of
 from dedup.text.blocks import pointer_of
 from dedup.text.utf8 import is_utf8
 
@@ -268,12 +268,6 @@ class Parser:
         )
 
 
-def names_of(meaning: str, config: Config) -> tuple[str, ...]:
-    """The fields that may hold what is meant, the likeliest first."""
-    chosen = getattr(config, f"{meaning}_field")
-    return (chosen,) if chosen else ALIASES[meaning]
-
-
 def _usable(found: Found, buf: U8, at: int, signs: bytes | None) -> Bool:
     """bool[n]; records of which a field holds a string, or a number without some signs."""
     start = found.start[:, at]
@@ -290,8 +284,8 @@ def _usable(found: Found, buf: U8, at: int, signs: bytes | None) -> Bool:
 def _decoded(pieces: Sequence[bytes]) -> list[Any]:
     try:
         found: list[Any] = msgspec.json.decode(b"[" + b",".join(pieces) + b"]")
+        return found
     except msgspec.DecodeError:  # a number that nothing can hold
-        found = [] if len(pieces) == 0 else [""] if len(pieces) == 1 else [
-            value for piece in pieces for value in _decoded([piece])
-        ]  # fmt: skip
-    return found
+        if len(pieces) == 1:
+            return [""]
+        return [value for piece in pieces for value in _decoded([piece])]

@@ -34,6 +34,7 @@ class JsonLines:
 
     def __init__(self, name: str, config: Config, before: int = 0) -> None:
         self._name = name
+        self._base = PurePath(name).name
         self._before = before
         self._parser = Parser(config)
         self._outlets = config.outlets()
@@ -77,9 +78,8 @@ class JsonLines:
         names: Names | None = columns.ids.as_written()
         if names is not None:
             return names
-        base = PurePath(self._name).name
         ids = zip(columns.ids.decoded(), numbers, strict=True)
-        return [id_ or f"{base}:{line}" for id_, line in ids]
+        return [id_ or f"{self._base}:{line}" for id_, line in ids]
 
     def _sources(self, columns: Columns) -> list[str]:
         """The outlet of each record; where no field names it, its address does."""
@@ -89,7 +89,7 @@ class JsonLines:
         nameless = [at for at, name in enumerate(found) if not name]
         urls = columns.urls.take(np.array(nameless, dtype=np.int64)).decoded()
         for at, url in zip(nameless, urls, strict=True):
-            found[at] = _host(url) or PurePath(self._name).name
+            found[at] = _host(url) or self._base
         return [self._outlets.get(outlet, outlet) for outlet in found]
 
     @property
