@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -110,15 +112,20 @@ GOLDEN = 0x9E3779B97F4A7C15  # what values of the tables were once multiplied by
 BACK = pow(GOLDEN, -1, 1 << 64)
 
 
-def test_values_made_to_meet_in_one_place_of_a_table_do_not():
+SALTS = [lsh.SALT, *(np.random.default_rng(1).integers(1 << 63, size=20, dtype=np.uint64) | 1)]
+
+
+@pytest.mark.parametrize("salt", SALTS)
+def test_values_made_to_meet_in_one_place_of_a_table_do_not(salt, monkeypatch):
     """The product of each with a known factor has the same upper bits."""
+    monkeypatch.setattr(lsh, "SALT", salt)
     n = 1 << 14
     made, usual = product(range(1, n + 1), BACK), product(range(1, n + 1), GOLDEN)
     assert lsh.first_equal(made).tolist() == list(range(n))
 
     def seconds(values):
         least = float("inf")
-        for _ in range(5):
+        for _ in range(3):
             begun = time.process_time()
             lsh.first_equal(values)
             least = min(least, time.process_time() - begun)
@@ -127,18 +134,24 @@ def test_values_made_to_meet_in_one_place_of_a_table_do_not():
     assert seconds(made) < 20 * seconds(usual), "5,000 times where all meet"
 
 
-def test_the_table_of_an_index_is_salted_too():
-    n = 1 << 13
-    upper = np.uint64((1 << 32) - 1)
-    found = [v for v in range(1, 1 << 22) if (v * GOLDEN >> 32) & 1023 == 0][:n]
+@pytest.mark.parametrize("salt", SALTS)
+def test_the_table_of_an_index_is_salted_too(salt, monkeypatch):
+    monkeypatch.setattr("dedup.index.table.SALT", salt)
+    found = [v for v in range(1, 1 << 22) if (v * GOLDEN >> 32) & 1023 == 0]
     table = Table(1, 0.7)
     values = np.array(found, dtype=np.uint32).reshape(-1, 1)
-    assert (values <= upper).all()
     mask = np.zeros((values.size, WORDS), dtype=np.uint64)
     hashes = Hashes(values, mask, np.ones(values.size, dtype=np.int32))
     table.add(np.arange(values.size, dtype=np.int64), hashes)
-    used = np.count_nonzero(table._head >= 0)
-    assert used > values.size // 3, "they lie all over the table"
+    places = table._head.size
+    random = places * (1 - (1 - 1 / places) ** values.size)
+    assert np.count_nonzero(table._head >= 0) > 0.9 * random, "they lie all over the table"
+
+
+def test_every_process_draws_its_own_salt():
+    code = "from dedup.sketch.lsh import SALT; print(int(SALT))"
+    drawn = {subprocess.check_output([sys.executable, "-c", code]) for _ in range(2)}
+    assert len({int(lsh.SALT), *map(int, drawn)}) == 3
 
 
 def test_what_a_table_holds_does_not_hang_on_its_salt(monkeypatch):

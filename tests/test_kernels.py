@@ -917,6 +917,14 @@ def test_shingle_hash(items):
     assert int(sketch_kernels.shingle_hash(flat, 0, len(items))) == twins.shingle_hash(items)
 
 
+@quick
+@given(st.integers(0, twins.M64), st.integers(0, twins.M64))
+def test_spread(value, salt):
+    with np.errstate(over="ignore"):
+        found = int(sketch_kernels.spread(np.uint64(value), np.uint64(salt)))
+    assert found == twins.spread(value, salt)
+
+
 @pytest.mark.parametrize("size", [0, 1, 127, 128, 129, 255, 256, 257])
 def test_line_bounds_of_long_lines(size):
     data = b"a" * size + b"\n" + b"b" * size

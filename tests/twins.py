@@ -324,6 +324,11 @@ def shingle_hash(tokens: Sequence[int]) -> int:
     return h ^ (h >> 33)
 
 
+def spread(value: int, salt: int) -> int:
+    h = value * salt & M64
+    return (h ^ h >> 32) * salt & M64
+
+
 def shingles(tokens: Sequence[int], width: int) -> list[int]:
     return [shingle_hash(tokens[i : i + width]) for i in range(len(tokens) - width + 1)]
 
@@ -608,6 +613,7 @@ TWINS = {
     sketch_kernels.shingle_hash: shingle_hash,
     sketch_kernels.signatures: signatures,
     sketch_kernels.band_hashes: band_hashes,
+    sketch_kernels.spread: spread,
     sketch_kernels.first_equal: first_equal,
     sketch_kernels.meet: meet,
     match_kernels.shingle_sets: shingle_sets,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dedup.engines.compiled import kernel
-from dedup.sketch.kernels import shingle_hash
+from dedup.sketch.kernels import shingle_hash, spread
 
 _S32 = np.uint64(32)
 _ONE, _TWO, _FOUR, _SIX = np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(6)
@@ -20,7 +20,7 @@ LOOKED = 64  # rows looked at for each candidate that may be found
 
 
 def _slot(value: Any, band: Any, salt: Any, mask: Any) -> Any:
-    h = (np.uint64(value) ^ (np.uint64(band) << _S32)) * salt
+    h = spread(np.uint64(value) ^ (np.uint64(band) << _S32), salt)
     return np.int64((h >> _S32) & np.uint64(mask))
 
 

@@ -14,7 +14,7 @@ from dedup.engines.compiled import kernel
 _MIX1 = np.uint64(0xFF51AFD7ED558CCD)  # MurmurHash3's 64-bit finalizer
 _MIX2 = np.uint64(0xC4CEB9FE1A85EC53)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
-_S33 = np.uint64(33)
+_S32, _S33 = np.uint64(32), np.uint64(33)
 _PRIME = np.uint64(0x100000001B3)
 
 
@@ -79,6 +79,15 @@ def band_hashes(signature: Any, rows: Any, at: Any, out: Any) -> None:
             out[band, at + i] = np.uint32(h)
 
 
+def spread(value: Any, salt: Any) -> Any:
+    """uint64 whose upper bits tell where a value stands in a table.
+
+    One product with any salt leaves values of equal steps in few places now and then; two do not.
+    """
+    h = value * salt
+    return (h ^ (h >> _S32)) * salt
+
+
 @kernel("void(uint64[], uint64, int32[], int32[])")
 def first_equal(values: Any, salt: Any, table: Any, out: Any) -> None:
     """Where each value stands first.
@@ -93,7 +102,7 @@ def first_equal(values: Any, salt: Any, table: Any, out: Any) -> None:
     while np.uint64(1) << (np.uint64(64) - shift) < table.size:
         shift -= np.uint64(1)
     for i in range(values.size):
-        slot = np.int64((values[i] * salt) >> shift)
+        slot = np.int64(spread(values[i], salt) >> shift)
         while table[slot] >= 0 and values[table[slot]] != values[i]:
             slot = (slot + 1) & mask
         if table[slot] < 0:
