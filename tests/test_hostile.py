@@ -163,21 +163,12 @@ def test_what_a_table_holds_does_not_hang_on_its_salt(monkeypatch):
 
 def alike_to_the_default_seed():
     """Two texts of made-up words whose hashes are equal, word for word, under the default seed."""
-    n = 400_000
-    letters = LETTERS[np.random.default_rng(5).integers(0, LETTERS.size, (n, 7))]
-    hashes = np.full(n, GOLDEN, dtype=np.uint64)
-    for k in range(7):
-        hashes = (hashes ^ letters[:, k]) * np.uint64(0x100000001B3)
-    for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):
-        hashes = (hashes ^ (hashes >> np.uint64(33))) * np.uint64(factor)
-    hashes = (hashes ^ (hashes >> np.uint64(33))).astype(np.uint32)
+    some = words(400_000, 5, 7)
+    (hashes,) = token_hashes([" ".join(some)])
     order = np.argsort(hashes, kind="stable")
     met = np.flatnonzero(hashes[order][1:] == hashes[order][:-1])
-    told = [
-        ["".join(map(chr, letters[order[at]].tolist())) for at in places]
-        for places in (met, met + 1)
-    ]
-    pairs = [(a, b) for a, b in zip(*told, strict=True) if a != b]
+    pairs = [(some[a], some[b]) for a, b in zip(order[met], order[met + 1], strict=True)]
+    pairs = [(a, b) for a, b in pairs if a != b]
     return [sentence(side) for side in zip(*pairs, strict=True)]
 
 

@@ -396,7 +396,6 @@ def test_cut_blocks_at_the_edge_of_a_stride(length, tail):
 def test_fold_blocks(parts, seed):
     blocks = scan(Strings.of(parts), NO_WORDS, seed=seed).blocks
     salt = _salt(seed).tolist()
-    assert seed != 1 or tuple(salt) == twins.FNV
     for b in range(blocks.key.size):
         block = parts[blocks.record[b]][blocks.start[b] : blocks.end[b]]
         here = slice(blocks.pointer[b], blocks.pointer[b + 1])
@@ -404,6 +403,22 @@ def test_fold_blocks(parts, seed):
         assert twins.plain(blocks.tokens[here]) == hashes, block
         assert int(blocks.key[b]) == key
         assert twins.plain(stems([block])[0]) == [twins.stem_hash(t) for t in tokens(block)]
+
+
+LONG = "وسيستخدمونها"
+
+
+@pytest.mark.parametrize("size", range(1, len(LONG) + 1))
+@pytest.mark.parametrize(
+    "behind", ["", " ", "، ", "،", ". ", "ً ", "\U0001e922 ", "é ", "؟ ", "ـ", "٣ "]
+)
+def test_words_read_eight_letters_at_once(size, behind):
+    """Of all lengths, before all kinds of signs, and at all distances from a block's end."""
+    word = LONG[:size] + behind
+    for line in (word + "من آل " * 9, "من " + word * 5 + "أولى", "قال " * 3 + word + "ب" * size):
+        tokens_, key = twins.fold_blocks(line.strip())
+        found = scan(Strings.of([line]), NO_WORDS).blocks
+        assert (twins.plain(found.tokens), int(found.key[0])) == (tokens_, key), line
 
 
 @quick

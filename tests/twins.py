@@ -17,6 +17,7 @@ from dedup.match import kernels as match_kernels
 from dedup.sketch import kernels as sketch_kernels
 from dedup.text import arabic, utf8, wrapping
 from dedup.text import kernels as text_kernels
+from dedup.text.blocks import _salt
 
 M64 = (1 << 64) - 1
 M32 = (1 << 32) - 1
@@ -212,17 +213,20 @@ def cut_blocks(texts: Sequence[str]) -> list[tuple[int, int, int, bool]]:
     return [(*block, flag) for block, flag in zip(found, odd, strict=True)]
 
 
-FNV = (0x9E3779B97F4A7C15, 0x100000001B3)
+SALT = _salt(1).tolist()
 
 
-def token_hash(token: str, salt: Sequence[int] = FNV) -> int:
-    h, prime = salt
-    for char in token:
-        h = ((h ^ ord(char)) * prime) & M64
-    return mix64(h)
+def token_hash(token: str, salt: Sequence[int] = SALT) -> int:
+    h, times = salt
+    units = token.encode("utf-16-le", "surrogatepass").ljust(16, b"\0")
+    for k in range(0, len(units), 8):
+        h = ((h ^ int.from_bytes(units[k : k + 8], "little")) * times) & M64
+        h ^= h >> 32
+    h = (h * 0xFF51AFD7ED558CCD) & M64
+    return h ^ (h >> 33)
 
 
-def fold_blocks(block: str, salt: Sequence[int] = FNV) -> tuple[list[int], int]:
+def fold_blocks(block: str, salt: Sequence[int] = SALT) -> tuple[list[int], int]:
     """Token hashes and key of a block."""
     hashes = [token_hash(token, salt) for token in arabic.tokens(block)]
     key = 0

@@ -20,7 +20,7 @@ import numpy as np
 import regex
 
 from dedup.engines import kept
-from dedup.records import I32, U8
+from dedup.records import I32, U8, U64
 from dedup.text import kernels
 
 
@@ -157,7 +157,7 @@ def _counts(text: str, size: int) -> bool:
     return len(tokens(text)) >= size
 
 
-FOLD_VERSION = 2  # to be raised when a key of any text changes: an index keeps keys
+FOLD_VERSION = 3  # to be raised when a key of any text changes: an index keeps keys
 
 # Actions of the fold table besides a folded code point (which is always >= 32).
 SEPARATE, DELETE, DEFER = 0, 1, 2
@@ -171,10 +171,13 @@ class FoldTable(NamedTuple):
         action: int32[TABLE_SIZE]; a folded code point, SEPARATE, DELETE, DEFER (`fold` must do
             it), or -i: the code points at `extra[i:]` up to a -1, SEPARATE among them.
         extra: int32; the expansions, each closed by -1.
+        plain: uint64[256]; the folded code points of U+0600 to U+06FF that are one letter of
+            15 bits, 0x8000 for others.
     """
 
     action: I32
     extra: I32
+    plain: U64
 
 
 @lru_cache(maxsize=1)
@@ -184,14 +187,21 @@ def fold_table() -> FoldTable:
     name = kept.file_name(f"{__name__}.fold_table", made_from)
     found = kept.load(name)
     if found is None:
-        table = _fold_table()
-        kept.keep(name, table.action.tobytes() + table.extra.tobytes())
-        return table
-    numbers = np.frombuffer(found, dtype=np.int32)
-    return FoldTable(numbers[:TABLE_SIZE], numbers[TABLE_SIZE:])
+        numbers = np.concatenate(_fold_table())
+        kept.keep(name, numbers.tobytes())
+    else:
+        numbers = np.frombuffer(found, dtype=np.int32)
+    action, extra = numbers[:TABLE_SIZE], numbers[TABLE_SIZE:]
+    arabic = action[0x600:0x700]
+    return FoldTable(
+        action,
+        extra,
+        np.where((arabic >= 32) & (arabic < 0x8000), arabic, 0x8000).astype(np.uint64),
+    )
 
 
-def _fold_table() -> FoldTable:
+def _fold_table() -> tuple[I32, I32]:
+    """The action and the expansions."""
     action = np.zeros(TABLE_SIZE, dtype=np.int32)
     action[0xAC00:0xD7A4] = np.arange(0xAC00, 0xD7A4)  # Hangul: as it is
     han = np.array([ord(c) for c in _ONE.findall("".join(map(chr, range(0x3400, 0xA000))))])
@@ -228,7 +238,7 @@ def _fold_table() -> FoldTable:
                     extra.append(SEPARATE if letter == " " else ord(letter))
             extra.append(-1)
     action[sorted(DELETED | _MARK_FORMS)] = DELETE
-    return FoldTable(action, np.array(extra, dtype=np.int32))
+    return action, np.array(extra, dtype=np.int32)
 
 
 @lru_cache(maxsize=1)

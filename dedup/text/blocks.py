@@ -224,11 +224,8 @@ class _Folding(NamedTuple):
 def _salt(seed: int) -> U64:
     """uint64[2]; what tokens are hashed with.
 
-    Whoever does not know the seed cannot make up words that hash like others. The default's is
-    FNV's prime, which indexes were made with before seeds had a part in it.
+    Whoever does not know the seed cannot make up words that hash like others.
     """
-    if seed == Config.seed:
-        return np.array([0x9E3779B97F4A7C15, 0x100000001B3], dtype=np.uint64)
     drawn = np.random.RandomState(seed).randint(0, 1 << 64, 2, dtype=np.uint64)
     return drawn | np.array([0, 1], dtype=np.uint64)
 
@@ -265,7 +262,7 @@ def _run(
         tokens, stems = (np.empty(r, dtype=np.uint32) for r in (room, room if stemmed else 0))
         cut, cut_byte = (np.empty(room // 2 if sentences else 0, np.int64) for _ in range(2))
         total, cuts = kernels.fold_blocks(
-            buf, start, end, table.action, table.extra, sign_table(), folded, salt,
+            buf, start, end, table.action, table.extra, table.plain, sign_table(), folded, salt,
             np.empty(kernels.WORD, dtype=np.int32), tokens, stems, pointer, key, shape, lead, tail,
             cut, cut_byte,
         )  # fmt: skip

@@ -36,9 +36,15 @@ _STEP = np.uint64(0x9E3779B97F4A7C15)
 STRIDE = 32  # bytes looked at together
 WORD = 16  # letters of a word that its stem is made from
 REACH = 40  # blocks after a heading among which its prose is looked for
-_S33 = np.uint64(33)
-_S16 = np.uint64(16)
-_U0 = np.uint64(0)
+_S6, _S8, _S13, _S16 = np.uint64(6), np.uint64(8), np.uint64(13), np.uint64(16)
+_S32, _S33, _S48, _S56 = np.uint64(32), np.uint64(33), np.uint64(48), np.uint64(56)
+_U0, _U1, _U2, _U4, _UFF = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(0xFF)
+_HALVES, _QUARTERS = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333)
+_NIBBLES, _BYTES = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x0101010101010101)
+# Four letters of two bytes each, D8 to DB and 80 to BF, in one number.
+_ONES, _HIGH = np.uint64(0x0001000100010001), np.uint64(0x8000800080008000)
+_PAIRS, _PAIR_BITS = np.uint64(0x80D880D880D880D8), np.uint64(0xC0FCC0FCC0FCC0FC)
+_LEADS, _CONTINUED = np.uint64(0x0003000300030003), np.uint64(0x003F003F003F003F)
 _at = np.uint64  # an index that cannot be negative: Numba need not look where it counts from
 
 
@@ -235,6 +241,106 @@ def _stem(points: Any, n: Any) -> Any:
     return np.uint32(mix64(packed)) | np.uint32(1)
 
 
+def _absorb(h: Any, units: Any, salt: Any) -> Any:
+    """The hash of a token's letters so far and four more units of UTF-16."""
+    h = (h ^ units) * salt
+    return h ^ (h >> _S32)
+
+
+def _push(h: Any, units: Any, filled: Any, unit: Any, salt: Any) -> Any:
+    """A token of one unit more: its hash up to the last four, those behind, how many in all."""
+    units |= np.uint64(unit) << np.uint64(16 * (filled & 3))
+    filled += 1
+    if filled & 3 == 0:
+        return _absorb(h, units, salt), _U0, filled
+    return h, units, filled
+
+
+def _token(h: Any, units: Any, filled: Any, salt: Any) -> Any:
+    """The hash of a token that ends here: of eight units at least, zeros if there are less."""
+    if filled & 3:
+        h = _absorb(h, units, salt)
+    if filled <= 4:
+        h = _absorb(h, _U0, salt)
+    return _end(h)
+
+
+def _end(h: Any) -> Any:
+    h *= _MIX1
+    return h ^ (h >> _S33)
+
+
+def _plain_word(buf: Any, i: Any, plain: Any) -> Any:
+    """The first eight letters of a word, or all, if they are plain ones of two bytes each.
+
+    There are no branches: how long words are nobody can foretell.
+
+    Returns:
+        How many there are, 0 if one is not plain; the first four of them, folded, and the others.
+    """
+    one, two = _eight(buf, i), _eight(buf, i + 8)
+    mine, more = _arabic(one), _arabic(two)
+    four = _U0 - (mine >> _S6)  # all bits if there are four letters
+    eight = _U0 - (more >> _S6)
+    size = (mine + (more & four)) >> _U4
+    one = _folded(one, plain) & (((_U1 << (mine & _S48)) - _U1) | four)
+    two = _folded(two, plain) & (((_U1 << (more & _S48)) - _U1) | eight) & four
+    return np.int64(0 if (one | two) & _HIGH != _U0 else size), one, two
+
+
+def _begun(size: Any, one: Any, two: Any, start: Any, salt: Any) -> Any:
+    """A token of one plain word so far, as `_push` takes it."""
+    if size < 4:
+        return start, one, size
+    h = _absorb(start, one, salt)
+    if size < 8:
+        return h, two, size
+    return _absorb(h, two, salt), _U0, size
+
+
+def _is_space(buf: Any, i: Any) -> Any:
+    """Whether a space stands here, or a comma and a space."""
+    c = buf[_at(i)]
+    return c == 0x20 or (c == 0xD8 and buf[_at(i + 1)] == 0x8C and buf[_at(i + 2)] == 0x20)
+
+
+def _eight(buf: Any, i: Any) -> Any:
+    """Eight bytes as one number, the first one lowest."""
+    out = _U0
+    for k in range(8):
+        out |= np.uint64(buf[_at(i + k)]) << np.uint64(8 * k)
+    return out
+
+
+def _arabic(four: Any) -> Any:
+    """Bits that the Arabic letters of two bytes take which four begin with; 64 for all.
+
+    Letters are U+0620 to U+06FF here: what stands below are signs, the comma most often.
+    """
+    sign = ~(four | (four >> _U1) | (four >> _S13)) & _ONES
+    other = ((four ^ _PAIRS) & _PAIR_BITS) | sign
+    return _bits(~other & (other - _U1))
+
+
+def _bits(word: Any) -> Any:
+    """How many bits of a word are set."""
+    word -= (word >> _U1) & _HALVES
+    word = (word & _QUARTERS) + ((word >> _U2) & _QUARTERS)
+    word = (word + (word >> _U4)) & _NIBBLES
+    return (word * _BYTES) >> _S56
+
+
+def _folded(four: Any, letters: Any) -> Any:
+    """The folded letters of four two-byte letters, 16 bits each."""
+    at = ((four & _LEADS) << _S6) | ((four >> _S8) & _CONTINUED)
+    return (
+        letters[at & _UFF]
+        | (letters[(at >> _S16) & _UFF] << _S16)
+        | (letters[(at >> _S32) & _UFF] << _S32)
+        | (letters[at >> _S48] << _S48)
+    )
+
+
 def _chain(whole: Any, token: Any) -> Any:
     """The hash of some tokens and one more."""
     whole = (whole + token) * _MIX1
@@ -242,8 +348,9 @@ def _chain(whole: Any, token: Any) -> Any:
 
 
 @kernel(
-    "(int64, int64)(uint8[], int64[], int64[], int32[], int32[], uint8[], bool, uint64[], "
-    "int32[], uint32[], uint32[], int64[], uint64[], uint16[], uint8[], uint8[], int64[], int64[])"
+    "(int64, int64)(uint8[], int64[], int64[], int32[], int32[], uint64[], uint8[], bool, "
+    "uint64[], int32[], uint32[], uint32[], int64[], uint64[], uint16[], uint8[], uint8[], "
+    "int64[], int64[])"
 )
 def fold_blocks(
     buf: Any,
@@ -251,6 +358,7 @@ def fold_blocks(
     byte_end: Any,
     action: Any,
     extra: Any,
+    plain: Any,
     signs: Any,
     folded: bool,
     salt: Any,
@@ -273,6 +381,7 @@ def fold_blocks(
         byte_end: int64[n]; where it ends.
         action: int32; `FoldTable.action`.
         extra: int32; `FoldTable.extra`.
+        plain: uint64[256]; `FoldTable.plain`.
         signs: uint8; `sign_table()`.
         folded: whether `buf` holds folded text already (tokens with spaces between).
         salt: uint64[2]; what a token's hash begins with, and what it is multiplied by.
@@ -297,7 +406,7 @@ def fold_blocks(
         as there might be.
     """
     total, cuts = 0, 0
-    start, prime = salt[0], salt[1]
+    start, times = salt[0], salt[1]
     stemmed = stems.size > 0
     cutting = cut.size > 0
     for b in range(byte_start.size):
@@ -315,7 +424,7 @@ def fold_blocks(
         ended = False  # whether a stop stands right behind it
         begun = total
         whole = _U0
-        h, length = start, 0
+        h, units, filled, length = start, _U0, 0, 0
         last, before = 0, 0  # the last two signs that are not closing ones
         pending_stop, pending_dots, pending_colon = False, False, False
         behind = i  # the last stop inside and its white space
@@ -334,7 +443,7 @@ def fold_blocks(
                         if a >= 32:
                             if stemmed and length < WORD:
                                 word[_at(length)] = a
-                            h = (h ^ np.uint64(a)) * prime
+                            h, units, filled = _push(h, units, filled, a, times)
                             length += 1
                             is_number = is_number and a <= 57
                         elif a != 1:
@@ -343,19 +452,48 @@ def fold_blocks(
                             c = last
                         i += 2
                     elif x == 0x20 and 0xD8 <= buf[_at(i + 1)] <= 0xDB:
-                        x = np.int64(buf[_at(i + 1)])
-                        c = ((x & 0x1F) << 6) | (np.int64(buf[_at(i + 2)]) & 0x3F)
-                        a = np.int64(action[_at(c)])
-                        if a < 32:
-                            break
-                        token = mix64(h)
+                        token = _token(h, units, filled, times)
                         tokens[_at(total)] = np.uint32(token)
                         if stemmed:
                             stems[_at(total)] = _stem(word, min(length, WORD))
                         whole = _chain(whole, token)
                         total += 1
+                        letters = length
+                        h, units, filled, length = start, _U0, 0, 0
+                        here = i
+                        # Words of up to eight plain letters, without branches: how long words are
+                        # nobody can foretell.
+                        while not stemmed and i + 22 <= stop:
+                            j = i + 1 + 2 * (buf[_at(i)] != 0x20)
+                            size, one, two = _plain_word(buf, j, plain)
+                            if size == 0:
+                                break
+                            i = j + 2 * size
+                            if not _is_space(buf, i):
+                                h, units, filled = _begun(size, one, two, start, times)
+                                length = size
+                                break
+                            token = _end(_absorb(_absorb(start, one, times), two, times))
+                            tokens[_at(total)] = np.uint32(token)
+                            whole = _chain(whole, token)
+                            total += 1
+                            letters = size
+                        if i > here:
+                            x = np.int64(buf[_at(i - 2)])
+                            c = ((x & 0x1F) << 6) | (np.int64(buf[_at(i - 1)]) & 0x3F)
+                            before, last, previous = c, c, c
+                            if length > 0:
+                                continue
+                        x = np.int64(buf[_at(i + 1)])
+                        if buf[_at(i)] != 0x20 or x < 0xD8 or x > 0xDB:
+                            break
+                        c = ((x & 0x1F) << 6) | (np.int64(buf[_at(i + 2)]) & 0x3F)
+                        a = np.int64(action[_at(c)])
+                        if a < 32:
+                            break
                         word[0] = a
-                        h, length = (start ^ np.uint64(a)) * prime, 1
+                        h, units, filled = _push(start, _U0, 0, a, times)
+                        length = 1
                         i += 3
                     else:
                         break
@@ -400,20 +538,24 @@ def fold_blocks(
                             bits |= WAW
                     if stemmed and length < WORD:
                         word[length] = a
-                    h = (h ^ np.uint64(a)) * prime
+                    if a >= 0x10000:
+                        high = 0xD7C0 + (a >> 10)
+                        h, units, filled = _push(h, units, filled, high, times)
+                        a = 0xDC00 | (a & 0x3FF)
+                    h, units, filled = _push(h, units, filled, a, times)
                     length += 1
                     is_number = (is_number or length == 1) and 48 <= a <= 57
                 elif length > 0:
                     if total == begun and is_number and c != 32 and c != 0xA0:
                         bits |= NUMBERED
-                    token = mix64(h)
+                    token = _token(h, units, filled, times)
                     tokens[total] = np.uint32(token)
                     if stemmed:
                         stems[total] = _stem(word, min(length, WORD))
                     whole = _chain(whole, token)
                     total += 1
                     letters = length
-                    h, length = start, 0
+                    h, units, filled, length = start, _U0, 0, 0
                 if k <= 0:
                     break
                 k += 1
