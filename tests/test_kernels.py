@@ -135,10 +135,20 @@ def test_line_bounds(data):
 
 
 @quick
-@given(st.binary(max_size=200), st.integers(0, 255))
-def test_count_byte(data, byte):
+@given(st.binary(max_size=200), st.integers(0, 255), st.integers(0, 255), st.integers(0, 255))
+def test_count_bytes(data, one, two, three):
     buf = np.frombuffer(data, dtype=np.uint8)
-    assert formats_kernels.count_byte(buf, byte) == data.count(byte)
+    assert formats_kernels.count_byte(buf, one) == data.count(one)
+    counts = formats_kernels.count_bytes(buf, one, two, three)
+    assert list(counts) == [data.count(byte) for byte in (one, two, three)]
+
+
+@pytest.mark.parametrize("size", [0, 127, 128, 129, 1000])
+def test_bytes_are_counted_where_all_are_of_one_kind(size):
+    """More than fit the sums of a stride, if it were longer."""
+    buf = np.full(size, 10, dtype=np.uint8)
+    assert text_kernels.count_newlines(buf) == size
+    assert tuple(formats_kernels.count_bytes(buf, 10, 11, 10)) == (size, 0, size)
 
 
 NAMES = st.sampled_from(["text", "body", "te", "texts", "n\u00f6", 'a"b', "a\\b", ""])
@@ -536,6 +546,15 @@ def test_first_equal(values):
 
 
 @quick
+@given(st.lists(st.integers(0, 40), max_size=40), st.integers(0, twins.M64))
+def test_count_shared(values, salt):
+    count = np.arange(len(values), dtype=np.int32)
+    table = np.empty(128, dtype=np.int32)
+    sketch_kernels.count_shared(np.array(values, dtype=np.uint32), np.uint64(salt), table, count)
+    assert (count - np.arange(len(values))).tolist() == twins.count_shared(values)
+
+
+@quick
 @given(st.lists(st.lists(st.integers(0, 1), max_size=3), min_size=1), st.randoms())
 def test_confirm(lists, random):
     flat, pointer = csr(lists)
@@ -578,10 +597,11 @@ def test_shingle_sets_and_jaccard(lists, width):
         assert got == twins.jaccard(set(naive[0]), set(expected), 0.5)
 
 
-@pytest.mark.parametrize("size", [1023, 1024, 1025, 2048, 2049, 3000, 4097, 9000])
-def test_shingle_sets_of_a_long_block_are_sorted(size):
-    """Of more values than are sorted by themselves."""
-    items = [(i * 7919) % 5003 for i in range(size)]
+@pytest.mark.parametrize("size", [15, 16, 17, 63, 64, 65, 127, 128, 129, 1000, 4097, 9000])
+@pytest.mark.parametrize("different", [1, 2, 40, 5003])
+def test_shingle_sets_are_sorted_whatever_their_size(size, different):
+    """Of more values than are sorted by themselves, and of less; many equal, and none."""
+    items = [(i * 7919) % different for i in range(size)]
     flat, pointer = csr([[5, 3], items, [2]])
     sets = shingle_sets(flat, pointer, np.array([0, 1, 2]), 1)
     expected = twins.shingle_sets(items, 1)

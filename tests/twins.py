@@ -361,6 +361,10 @@ def first_equal(values: Sequence[int]) -> list[int]:
     return [list(values).index(value) for value in values]
 
 
+def count_shared(values: Sequence[int]) -> list[int]:
+    return [int(list(values).count(value) > 1) for value in values]
+
+
 def confirm(blocks: Sequence[Sequence[int]], first: Sequence[int]) -> list[int]:
     return [f if blocks[f] == blocks[i] else i for i, f in enumerate(first)]
 
@@ -597,6 +601,8 @@ TWINS = {
     utf8.unescape: unescape,
     wrapping.unwrap: unwrap,
     formats_kernels.count_byte: bytes.count,
+    formats_kernels.count_bytes: bytes.count,
+    sketch_kernels.count_shared: count_shared,
     formats_kernels.line_bounds: line_bounds,
     formats_kernels.find_fields: find_fields,
     formats_kernels.byte_places: byte_place,

@@ -216,15 +216,9 @@ def _doubtful(data: bytes, most: float, most_c2: float) -> bool:
     if data.isascii():
         forms = data.count(b"\\ufe") + data.count(b"\\uFE")
         return data.count(b"\\u00") > most / 4 or forms > len(data) / 24
-    return (
-        _count(data, 0xC3) > most
-        or _count(data, 0xC2) > most_c2
-        or _count(data, 0xEF) > len(data) / 6  # presentation forms
-    )
-
-
-def _count(data: bytes, byte: int) -> int:
-    return int(kernels.count_byte(np.frombuffer(data, dtype=np.uint8), byte))
+    buf = np.frombuffer(data, dtype=np.uint8)
+    c3, c2, forms = kernels.count_bytes(buf, 0xC3, 0xC2, 0xEF)
+    return bool(c3 > most or c2 > most_c2 or forms > len(data) / 6)  # presentation forms
 
 
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?')

@@ -41,6 +41,35 @@ def count_byte(buf: Any, byte: Any) -> int:
     return total
 
 
+@kernel("(int64, int64, int64)(uint8[], int64, int64, int64)")
+def count_bytes(buf: Any, first: Any, second: Any, third: Any) -> tuple[int, int, int]:
+    """How often each of three bytes occurs.
+
+    Args:
+        buf: uint8.
+        first: 0 to 255.
+        second: 0 to 255.
+        third: 0 to 255.
+    """
+    one, two, three = np.uint8(first), np.uint8(second), np.uint8(third)
+    ones, twos, threes = 0, 0, 0
+    i = 0
+    while i + LONG <= buf.size:
+        a, b, c = np.uint8(0), np.uint8(0), np.uint8(0)  # sums of eight bits are four times as fast
+        for k in range(LONG):
+            byte = buf[_at(i + k)]
+            a = np.uint8(a + np.uint8(byte == one))
+            b = np.uint8(b + np.uint8(byte == two))
+            c = np.uint8(c + np.uint8(byte == three))
+        ones, twos, threes = ones + np.int64(a), twos + np.int64(b), threes + np.int64(c)
+        i += LONG
+    for k in range(i, buf.size):
+        ones += buf[_at(k)] == one
+        twos += buf[_at(k)] == two
+        threes += buf[_at(k)] == three
+    return ones, twos, threes
+
+
 @kernel("int64(uint8[], int64[], int64[])")
 def line_bounds(buf: Any, start: Any, end: Any) -> int:
     r"""Where the lines of a piece begin and end, without the white space around them.

@@ -71,7 +71,7 @@ def shingle_sets(
     def made(at: int) -> tuple[int, I64]:
         """The sets of a batch, where there is room for all their tokens."""
         end = min(at + BATCH, which.size)
-        spare = np.empty(int(length[at:end].max()), dtype=np.uint64)
+        spare = np.empty(int(length[at:end].max()) + kernels.RUN, dtype=np.uint64)
         ends = np.empty(end - at + 1, dtype=np.int64)
         mine = out[room[at] : room[end]]
         kernels.shingle_sets(tokens, pointer, which[at:end], shingle, spare, ends, mine)

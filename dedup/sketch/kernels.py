@@ -49,15 +49,26 @@ def signatures(tokens: Any, pointer: Any, which: Any, width: Any, a: Any, b: Any
         row = out[i]
         for j in range(row.size):
             row[j] = 0xFFFFFFFF
-        for t in range(pointer[block], pointer[block + 1] - width + 1):
-            h = np.uint32(shingle_hash(tokens, t, width))
-            h ^= h >> np.uint32(16)
-            h = np.uint32(h * np.uint32(0x85EBCA6B))
-            h ^= h >> np.uint32(13)
-            h = np.uint32(h * np.uint32(0xC2B2AE35))
-            h ^= h >> np.uint32(16)
+        last = pointer[block + 1] - width
+        # Four at a time wait for each other's products less; the last ones come more than once.
+        for t in range(pointer[block], last + 1, 4):
+            one, two = _mixed(tokens, t, width), _mixed(tokens, min(t + 1, last), width)
+            three = _mixed(tokens, min(t + 2, last), width)
+            four = _mixed(tokens, min(t + 3, last), width)
             for j in range(row.size):
-                row[j] = min(row[j], np.uint32(a[j] * h + b[j]))
+                least = min(np.uint32(a[j] * one + b[j]), np.uint32(a[j] * two + b[j]))
+                other = min(np.uint32(a[j] * three + b[j]), np.uint32(a[j] * four + b[j]))
+                row[j] = min(row[j], least, other)
+
+
+def _mixed(tokens: Any, at: Any, width: Any) -> Any:
+    """The low half of a shingle's hash through MurmurHash3's 32-bit finalizer."""
+    h = np.uint32(shingle_hash(tokens, at, width))
+    h ^= h >> np.uint32(16)
+    h = np.uint32(h * np.uint32(0x85EBCA6B))
+    h ^= h >> np.uint32(13)
+    h = np.uint32(h * np.uint32(0xC2B2AE35))
+    return h ^ (h >> np.uint32(16))
 
 
 @kernel("void(uint32[,], int64, int64, uint32[,])")
@@ -98,9 +109,7 @@ def first_equal(values: Any, salt: Any, table: Any, out: Any) -> None:
         table: int32[2**k >= 2 n]; scratch, filled with -1.
         out: int32[n] out; the first i with the same value.
     """
-    mask, shift = table.size - 1, np.uint64(64)
-    while np.uint64(1) << (np.uint64(64) - shift) < table.size:
-        shift -= np.uint64(1)
+    mask, shift = table.size - 1, _upper(table.size)
     for i in range(values.size):
         slot = np.int64(spread(values[i], salt) >> shift)
         while table[slot] >= 0 and values[table[slot]] != values[i]:
@@ -108,6 +117,43 @@ def first_equal(values: Any, salt: Any, table: Any, out: Any) -> None:
         if table[slot] < 0:
             table[slot] = i
         out[i] = table[slot]
+
+
+@kernel("void(uint32[], uint64, int32[], int32[])")
+def count_shared(values: Any, salt: Any, table: Any, count: Any) -> None:
+    """Count those that share their value with another.
+
+    Args:
+        values: uint32[n].
+        salt: as of `first_equal`.
+        table: int32[2**k >= 2 n] scratch.
+        count: int32[n]; one more for each of them, in and out.
+    """
+    mask, shift = table.size - 1, _upper(table.size)
+    table[:] = -1
+    for i in range(values.size):
+        slot = np.int64(spread(np.uint64(values[i]), salt) >> shift)
+        while True:
+            entry = table[slot]
+            if entry == -1:
+                table[slot] = i
+                break
+            first = entry if entry >= 0 else -2 - entry
+            if values[first] == values[i]:
+                if entry >= 0:  # till now it stood alone
+                    table[slot] = -2 - entry
+                    count[first] += 1
+                count[i] += 1
+                break
+            slot = (slot + 1) & mask
+
+
+def _upper(size: Any) -> Any:
+    """How far a hash is shifted to tell a place among 2**k."""
+    shift = np.uint64(64)
+    while np.uint64(1) << (np.uint64(64) - shift) < size:
+        shift -= np.uint64(1)
+    return shift
 
 
 @kernel("(int64, int64)(uint32[,], int32[], int32[,], int64[], int64[], int32[])")

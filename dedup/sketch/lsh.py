@@ -75,9 +75,15 @@ def first_equal(values: npt.NDArray[np.integer[Any]]) -> I32:
     """
     keys = np.ascontiguousarray(values).astype(np.uint64, copy=False)
     out = np.empty(keys.size, dtype=np.int32)
-    table = np.full(1 << max(4, int(2 * keys.size - 1).bit_length()), -1, dtype=np.int32)
+    table = _table(keys.size)
+    table.fill(-1)
     kernels.first_equal(keys, SALT, table, out)
     return out
+
+
+def _table(n: int) -> I32:
+    """Room for a hash table of n values."""
+    return np.empty(1 << max(4, int(2 * n - 1).bit_length()), dtype=np.int32)
 
 
 def is_in(values: npt.NDArray[np.integer[Any]], others: npt.NDArray[np.integer[Any]]) -> Bool:
@@ -94,12 +100,12 @@ def buckets(band_hashes: U32, memory: Memory, workers: int = 1) -> Buckets:
         memory: where large arrays lie.
         workers: bands in work at a time.
     """
-    bands, m = band_hashes.shape
+    m = band_hashes.shape[1]
     if m <= FEW:
         return _few_buckets(band_hashes)
     count = np.zeros(m, dtype=np.int32)
-    for shared in in_order(lambda band: _meeting(band_hashes[band])[1], range(bands), workers):
-        count += shared
+    for more in in_order(_shared, np.array_split(band_hashes, workers), workers):
+        count += more
     members = np.flatnonzero(count)
     pointer = np.append(0, np.cumsum(count[members], dtype=np.int64))
     del count
@@ -127,6 +133,15 @@ def _few_buckets(band_hashes: U32) -> Buckets:
     count, size = kernels.meet(band_hashes, table, number, members, pointer, bucket)
     pointer = pointer[: count + 1]
     return Buckets(members[:count], pointer, bucket[: pointer[-1]], size)
+
+
+def _shared(band_hashes: U32) -> I32:
+    """int32[m]; in how many bands each signature meets another."""
+    count = np.zeros(band_hashes.shape[1], dtype=np.int32)
+    table = _table(count.size)
+    for values in band_hashes:
+        kernels.count_shared(values, SALT, table, count)
+    return count
 
 
 def _meeting(values: U32) -> tuple[I32, Bool]:
