@@ -25,8 +25,8 @@ from dedup.match.verify import shingle_sets
 from dedup.records import Strings
 from dedup.sketch import kernels as sketch_kernels
 from dedup.sketch import lsh, minhash
+from dedup.text import bits, utf8, wrapping
 from dedup.text import kernels as text_kernels
-from dedup.text import utf8, wrapping
 from dedup.text.arabic import tokens
 from dedup.text.blocks import Blocks, _salt, pointer_of, scan, stems, stems_of, tokens_of
 
@@ -51,7 +51,7 @@ def of_record(blocks: Blocks, record: int) -> Blocks:
 
 
 def public_kernels() -> set[str]:
-    modules = (utf8, wrapping, formats_kernels, text_kernels, sketch_kernels, match_kernels,
+    modules = (bits, utf8, wrapping, formats_kernels, text_kernels, sketch_kernels, match_kernels,
                index_kernels)  # fmt: skip
     return {
         f"{module.__name__}.{name}"
@@ -71,6 +71,21 @@ def test_every_public_kernel_has_a_twin():
 @given(st.integers(0, twins.M64))
 def test_mix64(x):
     assert int(text_kernels.mix64(np.uint64(x))) == twins.mix64(x)
+
+
+@quick
+@given(st.binary(min_size=8, max_size=8), st.integers(0, 255), st.integers(0, 128))
+def test_eight_bytes_at_once(data, byte, most):
+    with np.errstate(over="ignore"):
+        word = bits.word_at(np.frombuffer(data, dtype=np.uint8), 0)
+        assert int(word) == twins.word_at(data)
+        assert int(bits.bit_count(word)) == twins.bit_count(int(word))
+        assert int(bits.below(word)) == twins.below(int(word))
+        for found, expected in (
+            (bits.first_equal(word, byte), twins.first_equal_byte(data, byte)),
+            (bits.first_less(word, most), twins.first_less(data, most)),
+        ):
+            assert int(bits.below(found)) // 8 == expected
 
 
 @quick

@@ -15,7 +15,7 @@ from dedup.formats import kernels as formats_kernels
 from dedup.index import kernels as index_kernels
 from dedup.match import kernels as match_kernels
 from dedup.sketch import kernels as sketch_kernels
-from dedup.text import arabic, utf8, wrapping
+from dedup.text import arabic, bits, utf8, wrapping
 from dedup.text import kernels as text_kernels
 from dedup.text.blocks import _salt
 
@@ -36,6 +36,27 @@ SPACES = regex.compile(r"[\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202
 INVISIBLE = regex.compile(
     SPACES.pattern[:-1] + r"\xad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 )
+
+
+def word_at(data: bytes) -> int:
+    return int.from_bytes(data[:8], "little")
+
+
+def bit_count(word: int) -> int:
+    return bin(word).count("1")
+
+
+def below(word: int) -> int:
+    return len(bin(word)) - len(bin(word).rstrip("0")) if word else 64
+
+
+def first_less(data: bytes, most: int) -> int:
+    """The first of eight bytes that is less than `most`; 8 if none is."""
+    return next((i for i in range(8) if data[i] < most), 8)
+
+
+def first_equal_byte(data: bytes, byte: int) -> int:
+    return next((i for i in range(8) if data[i] == byte), 8)
 
 
 def is_utf8(data: bytes) -> bool:
@@ -597,6 +618,11 @@ def probe(known: Sequence[Sequence[int]], asked: Sequence[Sequence[int]]) -> lis
 
 # Every public kernel and its twin; test_kernels.py fails when one is missing.
 TWINS = {
+    bits.word_at: word_at,
+    bits.bit_count: bit_count,
+    bits.below: below,
+    bits.first_less: first_less,
+    bits.first_equal: first_equal_byte,
     utf8.is_utf8: is_utf8,
     utf8.unescape: unescape,
     wrapping.unwrap: unwrap,

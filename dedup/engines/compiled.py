@@ -380,16 +380,10 @@ def _helper(function: FunctionType) -> Any:
 
 
 def _functions(module: ModuleType) -> Iterator[tuple[str, FunctionType]]:
-    """Kernels and what they may call: the functions of modules that hold kernels."""
+    """Kernels and what they may call: functions of this module and of others of its package."""
+    package = module.__name__.partition(".")[0]
     for name, value in vars(module).items():
         found = value.function if isinstance(value, Kernel) else value
-        if isinstance(found, FunctionType) and _holds_kernels(found.__module__):
+        home = found.__module__ if isinstance(found, FunctionType) else __name__
+        if home != __name__ and home.partition(".")[0] == package:
             yield name, found
-
-
-@cache
-def _holds_kernels(module: str) -> bool:
-    return any(
-        isinstance(value, Kernel) and value.__module__ == module
-        for value in vars(sys.modules[module]).values()
-    )

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from dedup.engines.compiled import kernel
+from dedup.text.bits import below, first_equal, first_less, word_at
 
 # Bytes looked at together, and for one byte alone. The compiler unrolls loops of fewer, byte by
 # byte, and takes none of their bytes at once.
@@ -471,8 +472,11 @@ def _past_string(buf: Any, i: Any, stop: Any) -> Any:
             if not found:
                 i += STRIDE
                 continue
-            while buf[_at(i)] != QUOTE and buf[_at(i)] != BACKSLASH and buf[_at(i)] >= 0x20:
-                i += 1
+            odd = _odd(word_at(buf, i))
+            while odd == 0:
+                i += 8
+                odd = _odd(word_at(buf, i))
+            i += np.int64(below(odd)) >> 3
         c = buf[_at(i)]
         if c == QUOTE:
             return i + 1
@@ -486,6 +490,11 @@ def _past_string(buf: Any, i: Any, stop: Any) -> Any:
         else:
             i += 1
     return NOT_FOUND
+
+
+def _odd(word: Any) -> Any:
+    """The upper bit of the first byte that ends a string, or is no letter of it."""
+    return first_equal(word, QUOTE) | first_equal(word, BACKSLASH) | first_less(word, 0x20)
 
 
 def _valid_escape(buf: Any, i: Any, stop: Any) -> Any:

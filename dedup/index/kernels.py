@@ -8,13 +8,10 @@ import numpy as np
 
 from dedup.engines.compiled import kernel
 from dedup.sketch.kernels import shingle_hash, spread
+from dedup.text.bits import bit_count
 
 _S32 = np.uint64(32)
-_ONE, _TWO, _FOUR, _SIX = np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(6)
-_HALVES = np.uint64(0x5555555555555555)
-_QUARTERS = np.uint64(0x3333333333333333)
-_NIBBLES = np.uint64(0x0F0F0F0F0F0F0F0F)
-_BYTES, _S56 = np.uint64(0x0101010101010101), np.uint64(56)
+_ONE, _SIX = np.uint64(1), np.uint64(6)
 WORDS = 4  # of 64 bits, in a mask
 LOOKED = 64  # rows looked at for each candidate that may be found
 
@@ -22,14 +19,6 @@ LOOKED = 64  # rows looked at for each candidate that may be found
 def _slot(value: Any, band: Any, salt: Any, mask: Any) -> Any:
     h = spread(np.uint64(value) ^ (np.uint64(band) << _S32), salt)
     return np.int64((h >> _S32) & np.uint64(mask))
-
-
-def _bits(word: Any) -> Any:
-    """How many bits of a word are set."""
-    word -= (word >> _ONE) & _HALVES
-    word = (word & _QUARTERS) + ((word >> _TWO) & _QUARTERS)
-    word = (word + (word >> _FOUR)) & _NIBBLES
-    return np.int64((word * _BYTES) >> _S56)
 
 
 @kernel("void(uint32[], int64[], int64[], int64, uint64[,], int32[])")
@@ -62,8 +51,8 @@ def most_alike(one: Any, n: Any, other: Any, m: Any) -> Any:
     """
     mine, theirs = 0, 0
     for k in range(WORDS):
-        mine += _bits(one[k] & ~other[k])
-        theirs += _bits(other[k] & ~one[k])
+        mine += np.int64(bit_count(one[k] & ~other[k]))
+        theirs += np.int64(bit_count(other[k] & ~one[k]))
     apart = mine + theirs
     if apart == 0:
         return 1.0

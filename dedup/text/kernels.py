@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from dedup.engines.compiled import kernel
+from dedup.text.bits import below, word_at
 
 # What a block's shape says, one bit each (`Blocks.shape`).
 STOP = 1  # ends with a full stop: . ۔ (closing quotes and brackets aside)
@@ -39,8 +40,6 @@ REACH = 40  # blocks after a heading among which its prose is looked for
 _S6, _S8, _S13, _S16 = np.uint64(6), np.uint64(8), np.uint64(13), np.uint64(16)
 _S32, _S33, _S48, _S56 = np.uint64(32), np.uint64(33), np.uint64(48), np.uint64(56)
 _U0, _U1, _U2, _U4, _UFF = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(0xFF)
-_HALVES, _QUARTERS = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333)
-_NIBBLES, _BYTES = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x0101010101010101)
 # Four letters of two bytes each, D8 to DB and 80 to BF, in one number.
 _ONES, _HIGH = np.uint64(0x0001000100010001), np.uint64(0x8000800080008000)
 _PAIRS, _PAIR_BITS = np.uint64(0x80D880D880D880D8), np.uint64(0xC0FCC0FCC0FCC0FC)
@@ -287,7 +286,7 @@ def _plain_word(buf: Any, i: Any, plain: Any) -> Any:
     Returns:
         How many there are, 0 if one is not plain; the first four of them, folded, and the others.
     """
-    one, two = _eight(buf, i), _eight(buf, i + 8)
+    one, two = word_at(buf, i), word_at(buf, i + 8)
     mine, more = _arabic(one), _arabic(two)
     four = _U0 - (mine >> _S6)  # all bits if there are four letters
     eight = _U0 - (more >> _S6)
@@ -313,14 +312,6 @@ def _is_space(buf: Any, i: Any) -> Any:
     return c == 0x20 or (c == 0xD8 and buf[_at(i + 1)] == 0x8C and buf[_at(i + 2)] == 0x20)
 
 
-def _eight(buf: Any, i: Any) -> Any:
-    """Eight bytes as one number, the first one lowest."""
-    out = _U0
-    for k in range(8):
-        out |= np.uint64(buf[_at(i + k)]) << np.uint64(8 * k)
-    return out
-
-
 def _arabic(four: Any) -> Any:
     """Bits that the Arabic letters of two bytes take which four begin with; 64 for all.
 
@@ -328,15 +319,7 @@ def _arabic(four: Any) -> Any:
     """
     sign = ~(four | (four >> _U1) | (four >> _S13)) & _ONES
     other = ((four ^ _PAIRS) & _PAIR_BITS) | sign
-    return _bits(~other & (other - _U1))
-
-
-def _bits(word: Any) -> Any:
-    """How many bits of a word are set."""
-    word -= (word >> _U1) & _HALVES
-    word = (word & _QUARTERS) + ((word >> _U2) & _QUARTERS)
-    word = (word + (word >> _U4)) & _NIBBLES
-    return (word * _BYTES) >> _S56
+    return below(other)
 
 
 def _folded(four: Any, letters: Any) -> Any:
