@@ -179,7 +179,7 @@ def compile_all() -> None:
     if not kept.can_keep():
         return
     # The longest first, each by whoever is free.
-    left = sorted(missing(), key=lambda kernel: -len(kernel.function.__code__.co_code))
+    left = sorted(missing(), key=lambda kernel: -_length(kernel.function))
     turns, end = os.pipe()
     os.write(end, bytes(range(len(left))))
     os.close(end)
@@ -196,6 +196,19 @@ def compile_all() -> None:
         os.close(turns)
         if collecting:
             gc.enable()
+
+
+def _length(function: FunctionType) -> int:
+    """How much code a function is, with all that it calls."""
+    found: set[FunctionType] = set()
+    left = [function]
+    while left:
+        one = left.pop()
+        if one not in found:
+            found.add(one)
+            named = map(one.__globals__.get, one.__code__.co_names)
+            left += [value for value in named if isinstance(value, FunctionType)]
+    return sum(len(one.__code__.co_code) for one in found)
 
 
 @cache
