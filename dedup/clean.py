@@ -167,7 +167,9 @@ def run(
     leads = foremost_leads(corpus, groups, stories, evidence)
     groups = without(corpus.blocks, groups, residue, order, config, memory, leads)
     judge_repeats(corpus, groups, stories, evidence, verdicts, config)
-    verdicts.parts = glued(corpus, stories, verdicts, words.common_tokens(), config.workers)
+    verdicts.parts = glued(
+        corpus, stories, verdicts, evidence.words, words.common_tokens(), config.workers
+    )
     if said is not None:
         verdicts.add_parts(shared_parts(corpus, said, verdicts, config, memory))
     verdicts.leave(config.keep_kind)

@@ -554,6 +554,23 @@ def test_signatures_and_band_hashes(lists, width):
 
 
 @quick
+@given(
+    st.lists(st.integers(0, twins.M32), max_size=30),
+    st.lists(st.booleans(), min_size=16, max_size=16),
+)
+def test_words_and_pairs_of_words(tokens, known):
+    flat = np.array(tokens, dtype=np.uint32)
+    times = np.zeros(16, dtype=np.int32)
+    text_kernels.count_words(flat, times)
+    assert times.tolist() == twins.count_words(tokens, 16)
+    out = np.empty(flat.size, dtype=np.int64)
+    found = text_kernels.find_pairs(flat, np.array(known), out)
+    assert out[:found].tolist() == twins.find_pairs(tokens, known)
+    marks = text_kernels.pair_mark(flat[:-1], flat[1:], 16).tolist()
+    assert marks == [twins.pair_mark(one, other, 16) for one, other in pairwise(tokens)]
+
+
+@quick
 @given(st.lists(st.integers(0, 6), max_size=40))
 def test_first_equal(values):
     got = lsh.first_equal(np.array(values, dtype=np.int64))

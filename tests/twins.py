@@ -268,6 +268,20 @@ def keys(runs: Sequence[Sequence[int]]) -> list[int]:
     return out
 
 
+def count_words(tokens: Sequence[int], size: int) -> list[int]:
+    times = Counter(token % size for token in tokens)
+    return [times[mark] for mark in range(size)]
+
+
+def pair_mark(one: int, other: int, size: int) -> int:
+    return (one * 0x9E3779B1 ^ other) % size
+
+
+def find_pairs(tokens: Sequence[int], known: Sequence[bool]) -> list[int]:
+    marked = [pair_mark(one, other, len(known)) for one, other in pairwise(tokens)]
+    return [i for i, mark in enumerate(marked) if known[mark]]
+
+
 def characters(data: bytes, places: Sequence[int]) -> list[int]:
     return [len(data[:place].decode()) for place in places]
 
@@ -641,6 +655,9 @@ TWINS = {
     text_kernels.cut_blocks: cut_blocks,
     text_kernels.fold_blocks: fold_blocks,
     text_kernels.keys: keys,
+    text_kernels.count_words: count_words,
+    text_kernels.find_pairs: find_pairs,
+    text_kernels.pair_mark: pair_mark,
     text_kernels.characters: characters,
     text_kernels.near_headings: near_headings,
     text_kernels.longest_phrases: longest_phrase,

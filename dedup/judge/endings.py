@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dedup.judge.evidence import Evidence
+from dedup.judge.evidence import Evidence, marks
 from dedup.records import F64, I32, I64, U32, Bool
 from dedup.sketch.lsh import first_equal
 from dedup.text import lexicon
@@ -25,8 +25,6 @@ BRIEF = 12  # tokens; whole sentences about a story of its own have more
 RECURS = 0.6  # of its places a teaser that recurs has at the tail
 DOUBT = 3  # paragraphs by which a record's own manner of opening is drawn to its source's
 RECORDS = 512  # whose ends are put together at once
-PIECE = 1 << 20  # of more tokens only some are counted
-_MASK = np.uint32((1 << 18) - 1)
 
 # Logistic regression of teasers against the last paragraphs of articles, such as open as leads do,
 # fitted by benchmarks/quality/fit_ends.py: constant; shares of its words, by weight, in the prose
@@ -81,9 +79,7 @@ class Ends(NamedTuple):
         most = np.zeros(corpus.records, dtype=np.int64)
         most[record[other]] = behind[other]  # the last one counts
         days, back, inner = (lexicon.words(role, corpus.seed) for role in WORDS)
-        return cls(
-            closing, most, opens, kept, opening, _weights(corpus, evidence), days, back, inner
-        )
+        return cls(closing, most, opens, kept, opening, _weights(evidence), days, back, inner)
 
     def possible(self, size: int) -> Bool:
         """bool[records]; those with so many paragraphs at the end that may be teasers."""
@@ -196,7 +192,7 @@ def features(
     where = of[first_equal((record[of] << 32) | tokens)]
     word = np.flatnonzero(once & tail[of])
     block, where, told = of[word], where[word], tokens[word]
-    weight = ends.weight[told & _MASK]
+    weight = ends.weight[marks(told)]
     total = np.maximum(1e-9, np.bincount(block, weight, n))
     far = np.minimum(place[where], ZONE)
     by_place = np.bincount(block * (ZONE + 1) + far, weight, n * (ZONE + 1)).reshape(n, ZONE + 1)
@@ -272,12 +268,8 @@ def _listed(corpus: Corpus, block: I64) -> Bool:
     return np.asarray(most >= np.maximum(2, (place + 2) // 2))
 
 
-def _weights(corpus: Corpus, evidence: Evidence) -> F64:
-    """float64; how much each word tells, words told by their hashes' last bits only."""
-    blocks = corpus.blocks
-    tokens = blocks.tokens[: blocks.pointer[corpus.n]]
-    step = 1 + tokens.size // PIECE
-    count = step * np.bincount(tokens[::step] & _MASK, minlength=_MASK + 1)
+def _weights(evidence: Evidence) -> F64:
+    """float64[WORDS]; how much each word tells."""
     paragraphs = max(1, int((~evidence.heading).sum()))
-    out: F64 = np.log(np.maximum(1.0, (1 + paragraphs) / (0.5 + count)))
+    out: F64 = np.log(np.maximum(1.0, (1 + paragraphs) / (0.5 + evidence.words)))
     return out

@@ -12,7 +12,7 @@ import numpy as np
 
 from dedup.engines.memory import Memory
 from dedup.match.groups import Groups
-from dedup.records import F32, F64, I32, I64, U64, Bool
+from dedup.records import F32, F64, I32, I64, U32, U64, Bool
 from dedup.sketch.lsh import first_equal
 from dedup.text import kernels
 from dedup.text.blocks import Blocks
@@ -23,11 +23,12 @@ LEAD_TOKENS = 8
 OPENER, OPENER_ODDS = 20, 50  # paragraphs a word must open, and how often for one headline
 PIECE = 1 << 20  # blocks looked at together
 _ODD = np.uint64(0x9E3779B97F4A7C15)
+WORDS = 1 << 18  # words told apart where it is only counted how often they stand
 ENOUGH_TITLES = 200  # headlines from which on a word that opens none of them tells something
 
 
 class Evidence(NamedTuple):
-    """One value for each of the n blocks that stand in texts.
+    """One value for each of the n blocks that stand in texts, and one for each word.
 
     Attributes:
         length: int32; tokens.
@@ -50,6 +51,8 @@ class Evidence(NamedTuple):
             whose first paragraph begins with it, as a sentence.
         records: int32; records of its source.
         places: int32; places of its group in the source.
+        words: int32[WORDS]; how often each word stands in texts, words told by their hashes' last
+            bits only (`marks`).
     """
 
     length: I32
@@ -69,6 +72,7 @@ class Evidence(NamedTuple):
     lead_of: I32
     records: I32
     places: I32
+    words: I32
 
 
 class Prior(NamedTuple):
@@ -107,7 +111,7 @@ class Standing(NamedTuple):
     Attributes:
         group: int32; representative of its group.
         here: int32; the first block of its group in its source, which names the group there.
-        length, line, heading, passage, times, place, left, echo, records, places: as of
+        length, line, heading, passage, times, place, left, echo, records, places, words: as of
             `Evidence`.
         begins: int64[k]; the first paragraph of each record that has one: its lead.
         telling: int64[m]; paragraphs that say what a lead's first sentence says.
@@ -127,6 +131,7 @@ class Standing(NamedTuple):
     echo: F32
     records: I32
     places: I32
+    words: I32
     begins: I64
     telling: I64
     told: I64
@@ -175,6 +180,7 @@ def stand(corpus: Corpus, groups: Groups, memory: Memory, prior: Prior | None = 
         echo=keep(_mean(here, share, fresh, known and known.echo, count)),
         records=keep(_records(corpus, prior)[corpus.source[record]]),
         places=keep(count[here]),
+        words=count_words(blocks.tokens[: blocks.pointer[n]]),
         begins=begins,
         telling=telling,
         told=told,
@@ -241,7 +247,20 @@ def gather(
         lead_of=lead_of,
         records=standing.records,
         places=standing.places,
+        words=standing.words,
     )
+
+
+def marks(tokens: U32) -> U32:
+    """Where words stand among `Evidence.words`."""
+    return np.asarray(tokens & np.uint32(WORDS - 1))
+
+
+def count_words(tokens: U32) -> I32:
+    """int32[WORDS]; how often each word stands there."""
+    times = np.zeros(WORDS, dtype=np.int32)
+    kernels.count_words(tokens, times)
+    return times
 
 
 def _mean(here: I32, value: F64 | Bool, fresh: Bool | None, more: F64 | None, count: I32) -> F32:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dedup.engines.threads import in_order
+from dedup.judge.evidence import count_words, marks
 from dedup.judge.verdicts import GLUED, GLUED_TAGS, KEPT, Part, Verdicts
 from dedup.records import I32, I64, U32, U64, Bool
 from dedup.text import kernels
@@ -37,13 +38,18 @@ KNOWN = 0.5  # of a list's tags at least this part recur in other lists
 
 _CLOSED = kernels.STOP | kernels.QUESTION | kernels.COLON_END | kernels.DOTS_END
 PIECE = 1 << 20  # tokens looked at together
-_MASK = np.uint32((1 << 18) - 1)
-_SMALL, _ODD = np.uint32(0x9E3779B1), np.uint64(0x9E3779B97F4A7C15)
+PAIRS = 1 << 18  # pairs of words told apart where it is looked which may be meant
+_ODD = np.uint64(0x9E3779B97F4A7C15)
 _Gram = tuple[int, bytes]  # a source, and tokens
 
 
 def glued(
-    corpus: Corpus, leader: I64, verdicts: Verdicts, common: U32, workers: int = 1
+    corpus: Corpus,
+    leader: I64,
+    verdicts: Verdicts,
+    words: I32,
+    common: U32,
+    workers: int = 1,
 ) -> list[Part]:
     """Parts of blocks that are residue, in order.
 
@@ -51,6 +57,7 @@ def glued(
         corpus: all records.
         leader: int64[records]; the record that leads each record's story.
         verdicts: what else goes; only blocks that stay are looked at.
+        words: int32[WORDS]; `Evidence.words`.
         common: uint32; function words as token hashes.
         workers: edges in work at a time.
     """
@@ -67,7 +74,6 @@ def glued(
     changes = np.flatnonzero(record[1:] != record[:-1]) + 1
     first, last = kept[np.append(0, changes)], kept[np.append(changes, kept.size) - 1]
     del record
-    words = _word_counts(blocks.tokens[: blocks.pointer[corpus.n]])
 
     def parts(at_tail: bool) -> list[Part]:
         edge = last if at_tail else first
@@ -81,22 +87,11 @@ def glued(
     return sorted(heads + tails + tags, key=lambda part: (part.block, part.first))
 
 
-def _word_counts(tokens: U32) -> I64:
-    """How often each word stands there, words told by their hashes' last bits only.
-
-    A rare word may be counted with a frequent one; which is rare, and does no harm here.
-    """
-    out = np.zeros(_MASK + 1, dtype=np.int64)
-    for at in range(0, tokens.size, PIECE):
-        out += np.bincount(tokens[at : at + PIECE] & _MASK, minlength=out.size)
-    return out
-
-
 class _Edge:
     """One edge of all records: the tokens their first blocks begin with, or their last end with."""
 
     def __init__(
-        self, corpus: Corpus, leader: I64, edge: I32, stays: Bool, words: I64, at_tail: bool
+        self, corpus: Corpus, leader: I64, edge: I32, stays: Bool, words: I32, at_tail: bool
     ) -> None:
         self._corpus, self._leader, self._at_tail = corpus, leader, at_tail
         self._records = np.bincount(corpus.source)
@@ -105,7 +100,7 @@ class _Edge:
         outermost = np.zeros_like(words)
         for at in range(0, corpus.n, PIECE):
             kept = at + np.flatnonzero(stays[at : at + PIECE])
-            outermost += _word_counts(corpus.blocks.tokens[self._outer(kept, 0)])
+            outermost += count_words(corpus.blocks.tokens[self._outer(kept, 0)])
         # Words that blocks often begin (or end) with.
         self._borders = (outermost >= 2) & (outermost >= BORDER * words)
         self._blocks = self._exclusive(edge)
@@ -161,11 +156,13 @@ class _Edge:
         """
         blocks = self._corpus.blocks
         end = int(blocks.pointer[self._corpus.n])
-        known = np.zeros(_MASK + 1, dtype=np.bool_)
-        known[_mark(blocks.tokens[examples], blocks.tokens[examples + 1])] = True
+        known = np.zeros(PAIRS, dtype=np.bool_)
+        one, other = blocks.tokens[examples], blocks.tokens[examples + 1]
+        known[kernels.pair_mark(one, other, PAIRS)] = True
+        room = np.empty(PIECE + 1, dtype=np.int64)
         for at in range(0, end if examples.size else 0, PIECE):
             tokens = blocks.tokens[at : min(at + PIECE + 1, end)]
-            places = at + np.flatnonzero(known[_mark(tokens[:-1], tokens[1:])])
+            places = at + room[: kernels.find_pairs(tokens, known, room)]
             of = np.searchsorted(blocks.pointer, places, side="right") - 1
             inside = self._stays[of] & (places + 1 < blocks.pointer[of + 1])
             yield places[inside], of[inside]
@@ -237,7 +234,7 @@ class _Edge:
     def _parted(self, gram: _Gram, places: list[int]) -> bool:
         """Whether what is left without a part is whole at that end, too."""
         blocks, size = self._corpus.blocks, len(gram[1]) // 4
-        parted = self._borders[self._inner(gram, places) & _MASK]
+        parted = self._borders[marks(self._inner(gram, places))]
         if self._at_tail:
             parted |= blocks.tail[places] == size
         else:
@@ -273,12 +270,6 @@ class _Edge:
         pointer = self._corpus.blocks.pointer
         size = len(gram[1]) // 4
         return int(pointer[block + 1]) - size if self._at_tail else int(pointer[block])
-
-
-def _mark(one: U32, other: U32) -> U32:
-    """A small number for each pair of words."""
-    mark: U32 = ((one * _SMALL) ^ other) & _MASK
-    return mark
 
 
 class _List(NamedTuple):

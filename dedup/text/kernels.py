@@ -34,6 +34,7 @@ SPACE, INVISIBLE, NEWLINE, CLOSING, DASHES, BULLETS, ENDS = 1, 2, 4, 8, 16, 32, 
 _MIX1 = np.uint64(0xFF51AFD7ED558CCD)  # MurmurHash3's 64-bit finalizer
 _MIX2 = np.uint64(0xC4CEB9FE1A85EC53)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
+_SMALL = np.uint32(0x9E3779B1)
 STRIDE, LONG = 32, 128  # bytes looked at together, and where little is done with each
 WORD = 16  # letters of a word that its stem is made from
 REACH = 40  # blocks after a heading among which its prose is looked for
@@ -648,6 +649,45 @@ def keys(tokens: Any, pointer: Any, out: Any) -> None:
         for t in range(pointer[k], pointer[k + 1]):
             whole = _chain(whole, np.uint64(tokens[_at(t)]))
         out[k] = whole
+
+
+@kernel("void(uint32[], int32[])")
+def count_words(tokens: Any, times: Any) -> None:
+    """How often each word stands there, words told by the last bits of their hashes only.
+
+    A rare word may be counted with a frequent one, which is rare.
+
+    Args:
+        tokens: uint32; token hashes.
+        times: int32[2**k]; in and out.
+    """
+    mask = np.uint32(times.size - 1)
+    for token in tokens:
+        times[_at(token & mask)] += 1
+
+
+@kernel("int64(uint32[], bool[], int64[])")
+def find_pairs(tokens: Any, known: Any, out: Any) -> int:
+    """Where pairs of tokens stand that may be known ones.
+
+    Args:
+        tokens: uint32; token hashes.
+        known: bool[2**k]; true at the `pair_mark` of each pair that is wanted.
+        out: int64 out, room for all tokens; the first token of each pair.
+
+    Returns:
+        How many there are: all that are wanted, and few others.
+    """
+    n = 0
+    for i in range(tokens.size - 1):
+        out[n] = i
+        n += known[_at(pair_mark(tokens[i], tokens[i + 1], known.size))]
+    return n
+
+
+def pair_mark(one: Any, other: Any, size: Any) -> Any:
+    """A number below `size`, a power of two, for two tokens."""
+    return (one * _SMALL ^ other) & np.uint32(size - 1)
 
 
 @kernel("void(uint32[], int64[], int64[], uint32[])")
