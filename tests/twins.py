@@ -238,10 +238,10 @@ SALT = _salt(1).tolist()
 
 
 def token_hash(token: str, salt: Sequence[int] = SALT) -> int:
-    h, times = salt
+    h, factor = salt
     units = token.encode("utf-16-le", "surrogatepass").ljust(16, b"\0")
     for k in range(0, len(units), 8):
-        h = ((h ^ int.from_bytes(units[k : k + 8], "little")) * times) & M64
+        h = ((h ^ int.from_bytes(units[k : k + 8], "little")) * factor) & M64
         h ^= h >> 32
     h = (h * 0xFF51AFD7ED558CCD) & M64
     return h ^ (h >> 33)

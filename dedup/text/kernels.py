@@ -250,27 +250,27 @@ def _stem(points: Any, n: Any) -> Any:
     return np.uint32(mix64(packed)) | np.uint32(1)
 
 
-def _absorb(h: Any, units: Any, salt: Any) -> Any:
+def _absorb(h: Any, units: Any, factor: Any) -> Any:
     """The hash of a token's letters so far and four more units of UTF-16."""
-    h = (h ^ units) * salt
+    h = (h ^ units) * factor
     return h ^ (h >> _S32)
 
 
-def _push(h: Any, units: Any, filled: Any, unit: Any, salt: Any) -> Any:
+def _push(h: Any, units: Any, filled: Any, unit: Any, factor: Any) -> Any:
     """A token of one unit more: its hash up to the last four, those behind, how many in all."""
     units |= np.uint64(unit) << np.uint64(16 * (filled & 3))
     filled += 1
     if filled & 3 == 0:
-        return _absorb(h, units, salt), _U0, filled
+        return _absorb(h, units, factor), _U0, filled
     return h, units, filled
 
 
-def _token(h: Any, units: Any, filled: Any, salt: Any) -> Any:
+def _token(h: Any, units: Any, filled: Any, factor: Any) -> Any:
     """The hash of a token that ends here: of eight units at least, zeros if there are less."""
     if filled & 3:
-        h = _absorb(h, units, salt)
+        h = _absorb(h, units, factor)
     if filled <= 4:
-        h = _absorb(h, _U0, salt)
+        h = _absorb(h, _U0, factor)
     return _end(h)
 
 
@@ -297,14 +297,14 @@ def _plain_word(buf: Any, i: Any, plain: Any) -> Any:
     return np.int64(0 if (one | two) & _HIGH != _U0 else size), one, two
 
 
-def _begun(size: Any, one: Any, two: Any, start: Any, salt: Any) -> Any:
+def _begun(size: Any, one: Any, two: Any, start: Any, factor: Any) -> Any:
     """A token of one plain word so far, as `_push` takes it."""
     if size < 4:
         return start, one, size
-    h = _absorb(start, one, salt)
+    h = _absorb(start, one, factor)
     if size < 8:
         return h, two, size
-    return _absorb(h, two, salt), _U0, size
+    return _absorb(h, two, factor), _U0, size
 
 
 def _is_space(buf: Any, i: Any) -> Any:
@@ -399,7 +399,7 @@ def fold_blocks(
         as there might be.
     """
     total, cuts = 0, 0
-    start, times = salt[0], salt[1]
+    start, factor = salt[0], salt[1]
     stemmed = stems.size > 0
     cutting = cut.size > 0
     for b in range(byte_start.size):
@@ -436,7 +436,7 @@ def fold_blocks(
                         if a >= 32:
                             if stemmed and length < WORD:
                                 word[_at(length)] = a
-                            h, units, filled = _push(h, units, filled, a, times)
+                            h, units, filled = _push(h, units, filled, a, factor)
                             length += 1
                             is_number = is_number and a <= 57
                         elif a != 1:
@@ -445,7 +445,7 @@ def fold_blocks(
                             c = last
                         i += 2
                     elif x == 0x20 and 0xD8 <= buf[_at(i + 1)] <= 0xDB:
-                        token = _token(h, units, filled, times)
+                        token = _token(h, units, filled, factor)
                         tokens[_at(total)] = np.uint32(token)
                         if stemmed:
                             stems[_at(total)] = _stem(word, min(length, WORD))
@@ -463,10 +463,10 @@ def fold_blocks(
                                 break
                             i = j + 2 * size
                             if not _is_space(buf, i):
-                                h, units, filled = _begun(size, one, two, start, times)
+                                h, units, filled = _begun(size, one, two, start, factor)
                                 length = size
                                 break
-                            token = _end(_absorb(_absorb(start, one, times), two, times))
+                            token = _end(_absorb(_absorb(start, one, factor), two, factor))
                             tokens[_at(total)] = np.uint32(token)
                             whole = _chain(whole, token)
                             total += 1
@@ -485,7 +485,7 @@ def fold_blocks(
                         if a < 32:
                             break
                         word[0] = a
-                        h, units, filled = _push(start, _U0, 0, a, times)
+                        h, units, filled = _push(start, _U0, 0, a, factor)
                         length = 1
                         i += 3
                     else:
@@ -533,15 +533,15 @@ def fold_blocks(
                         word[length] = a
                     if a >= 0x10000:
                         high = 0xD7C0 + (a >> 10)
-                        h, units, filled = _push(h, units, filled, high, times)
+                        h, units, filled = _push(h, units, filled, high, factor)
                         a = 0xDC00 | (a & 0x3FF)
-                    h, units, filled = _push(h, units, filled, a, times)
+                    h, units, filled = _push(h, units, filled, a, factor)
                     length += 1
                     is_number = (is_number or length == 1) and 48 <= a <= 57
                 elif length > 0:
                     if total == begun and is_number and c != 32 and c != 0xA0:
                         bits |= NUMBERED
-                    token = _token(h, units, filled, times)
+                    token = _token(h, units, filled, factor)
                     tokens[total] = np.uint32(token)
                     if stemmed:
                         stems[total] = _stem(word, min(length, WORD))
