@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
+AHEAD = 3  # items for each worker: one that takes long must not leave the others without work
 INTERVAL = 0.0005  # seconds between two switches, where Python's own is ten times as long
 
 
 def in_order(function: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
-    """`map`, with up to `workers` items in work at a time; results come in the order of the items.
+    """`map`, with up to `workers` items in work at a time, and some that wait for them or are done;
+    results come in the order of the items.
 
     With one worker there are no threads at all. Few and large items serve best: whoever comes back
     from a kernel may wait for the interpreter's lock as long as a switch interval, which is made
@@ -33,7 +35,7 @@ def in_order(function: Callable[[T], R], items: Iterable[T], workers: int) -> It
     with _quick_switches, ThreadPoolExecutor(workers) as pool:
         for item in items:
             waiting.append(pool.submit(function, item))
-            while waiting and (waiting[0].done() or len(waiting) > workers):
+            while waiting and (waiting[0].done() or len(waiting) > AHEAD * workers):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
