@@ -382,7 +382,13 @@ def _first_sentences(blocks: Blocks, leads: I64, prose: Bool) -> tuple[I64, I64]
             out = out * _ODD + tokens[at]
         return out
 
-    known, every = code(pointer[leads], stop), np.flatnonzero(prose)
+    # Few paragraphs begin with the word that a lead does and have as many.
+    opening = np.zeros(WORDS, dtype=np.bool_)
+    opening[_opening(tokens[pointer[leads]], stop - pointer[leads])] = True
+    every = np.flatnonzero(prose)
+    length = pointer[every + 1] - pointer[every]
+    every = every[opening[_opening(tokens[pointer[every]], length)]]
+    known = code(pointer[leads], stop)
     found = []
     for at in range(0, every.size, PIECE):
         block = every[at : at + PIECE]
@@ -395,6 +401,11 @@ def _first_sentences(blocks: Blocks, leads: I64, prose: Bool) -> tuple[I64, I64]
     for k, (b, lead, end) in enumerate(zip(block, leads[which], stop[which], strict=True)):
         equal[k] = np.array_equal(tokens[pointer[b] : pointer[b + 1]], tokens[pointer[lead] : end])
     return block[equal], leads[which[equal]]
+
+
+def _opening(first: U32, length: I64) -> U32:
+    """A number below WORDS for blocks with a first word and so many."""
+    return marks(first ^ (length.astype(np.uint32) * np.uint32(0x9E3779B1)))
 
 
 def _in_passage(record: I32, group: I32) -> Bool:
@@ -428,12 +439,12 @@ def _other(group: I32, record: I32, lines: I32, line_records: I32, leader: I64) 
     begins = np.flatnonzero(np.append(True, lines[1:] != lines[:-1]))
     first_story = np.repeat(story[begins], np.diff(np.append(begins, lines.size)))
     second = np.flatnonzero(story != first_story)
-    mine = leader[record]
     for which in (second[::-1], begins):  # later assignments win: the first line, if it may serve
         size = int(max(group.max(initial=0), lines.max(initial=0))) + 1
         serving = np.full(size, -1, dtype=np.int32)
         serving[lines[which]] = line_records[which]
-        hit = serving[group]
-        usable = (hit >= 0) & (leader[np.maximum(hit, 0)] != mine)
-        out[usable] = hit[usable]
+        block = np.flatnonzero(serving[group] >= 0)
+        hit = serving[group[block]]
+        usable = leader[hit] != leader[record[block]]
+        out[block[usable]] = hit[usable]
     return out
