@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dedup
-from dedup.formats import lines, tables, values
+from dedup.formats import lines, outputs, tables, values
 
 STORIES = [
     "افتتحت بلدية المرسى سوقا جديدا للخضار قرب الميناء القديم، وحضر الافتتاح عشرات الباعة.",
@@ -448,3 +448,16 @@ def test_a_library_that_is_missing_to_write(tmp_path, monkeypatch, module, name)
     with pytest.raises(dedup.InputError, match=f"writing .{name} needs {module}; try"):
         dedup.clean(ROWS, tmp_path / f"o.{name}")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ask", [outputs._sync_file_range(), None])
+def test_files_are_whole_though_the_system_was_asked_to_write_them_before(
+    ask, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(outputs, "AHEAD", 1000)
+    monkeypatch.setattr(outputs, "_sync_file_range", lambda: ask)
+    pieces = [b"%d\n" % n * 300 for n in range(40)]
+    with outputs.Outputs(str(tmp_path / "out.jsonl")) as out:
+        for piece in pieces:
+            out.write("clean", piece)
+    assert (tmp_path / "out.jsonl").read_bytes() == b"".join(pieces)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import gzip
 import os
 import select
 import signal
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -20,6 +23,7 @@ from dedup.records import Buffer
 
 UNWRITTEN = (".bz2", ".xz")
 SIDE = ("removed", "dropped", "rejected")
+AHEAD = 8 << 20  # bytes that the system is asked to write at once
 
 
 class StandardOutput:
@@ -97,6 +101,7 @@ class Outputs:
         self._files: dict[str, IO[bytes]] = {}
         self._packers: dict[str, Any] = {}
         self._temporary: dict[str, Path] = {}
+        self._waiting: Counter[str] = Counter()  # bytes of each file since it was last asked
         self.texts: Sequence[str] = ()
         self._to_stdout = out == "-"
         if out and not self._to_stdout:
@@ -178,6 +183,10 @@ class Outputs:
                 self._open(name)
             with _one_line(self.paths[name]):
                 self._packers.get(name, self._files[name]).write(data)
+            self._waiting[name] += len(data)
+            if self._waiting[name] > AHEAD:
+                _begin_to_write(self._files[name])
+                self._waiting[name] = 0
 
     def _open(self, name: str) -> None:
         path = self.paths[name].resolve()  # what a link points to is replaced, not the link
@@ -265,6 +274,22 @@ class Outputs:
                 file.close()
         for temporary in self._temporary.values():
             temporary.unlink(missing_ok=True)
+
+
+def _begin_to_write(file: IO[bytes]) -> None:
+    """Have the system begin to write what it holds of a file, where it can, so that little is left
+    to wait for in the end.
+    """
+    if ask := _sync_file_range():
+        ask(file.fileno(), 0, 0, 2)  # SYNC_FILE_RANGE_WRITE; from the first byte to the last
+
+
+@cache
+def _sync_file_range() -> Any:
+    ask = getattr(ctypes.CDLL(None), "sync_file_range", None)
+    if ask is not None:
+        ask.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+    return ask
 
 
 @contextmanager
