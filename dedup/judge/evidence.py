@@ -385,13 +385,12 @@ def _first_sentences(blocks: Blocks, leads: I64, prose: Bool) -> tuple[I64, I64]
     # Few paragraphs begin with the word that a lead does and have as many.
     opening = np.zeros(WORDS, dtype=np.bool_)
     opening[_opening(tokens[pointer[leads]], stop - pointer[leads])] = True
-    every = np.flatnonzero(prose)
-    length = pointer[every + 1] - pointer[every]
-    every = every[opening[_opening(tokens[pointer[every]], length)]]
-    known = code(pointer[leads], stop)
+    known, every = code(pointer[leads], stop), np.flatnonzero(prose)
     found = []
     for at in range(0, every.size, PIECE):
         block = every[at : at + PIECE]
+        length = pointer[block + 1] - pointer[block]
+        block = block[opening[_opening(tokens[pointer[block]], length)]]
         mine = np.append(known, code(pointer[block], pointer[block + 1]))
         which = first_equal(mine)[leads.size :]
         alike = which < leads.size
