@@ -73,11 +73,12 @@ def test_all_that_is_missing_is_compiled_even_a_single_one(tmp_path):
 
 def test_arrays_of_another_kind_are_refused():
     values = np.arange(8, dtype=np.uint64)
-    table, out = np.full(16, -1, dtype=np.int32), np.empty(8, dtype=np.int32)
-    kernels.first_equal(values, 1, table, out)
+    table, out = np.empty(16, dtype=np.int32), np.empty(8, dtype=np.int32)
+    ends, place = np.array([8]), np.arange(8, dtype=np.int32)
+    kernels.first_equal(values, place, ends, 1, table, out)
     for wrong in (values.astype(np.int64), values[::2], values.reshape(2, 4)):
         with pytest.raises(TypeError, match=r"first_equal is void\(uint64\[\], .*; given "):
-            kernels.first_equal(wrong, 1, table, out)
+            kernels.first_equal(wrong, place, ends, 1, table, out)
 
 
 def test_code_is_made_from_all_sources_it_may_hold():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from itertools import pairwise
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -571,10 +572,25 @@ def test_words_and_pairs_of_words(tokens, known):
 
 
 @quick
-@given(st.lists(st.integers(0, 6), max_size=40))
-def test_first_equal(values):
-    got = lsh.first_equal(np.array(values, dtype=np.int64))
+@given(st.lists(st.integers(0, 6), max_size=40), st.sampled_from([0, 5, 1000]))
+def test_first_equal(values, many):
+    with mock.patch.object(lsh, "MANY", many):
+        got = lsh.first_equal(np.array(values, dtype=np.int64))
     assert got.tolist() == twins.first_equal(values)
+
+
+@quick
+@given(st.lists(st.integers(0, twins.M64), max_size=40), st.sampled_from([2, 4, 256]))
+def test_part(values, parts):
+    salt, n = 0x9E3779B97F4A7C15, len(values)
+    ends, place = np.empty(parts, dtype=np.int64), np.empty(n, dtype=np.int32)
+    flat, parted = np.array(values, dtype=np.uint64), np.empty(n, dtype=np.uint64)
+    largest = sketch_kernels.part(flat, np.uint64(salt), ends, place, parted)
+    expected = twins.part(values, salt, parts)
+    got = [part.tolist() for part in np.split(place, ends[:-1])]
+    assert got == expected
+    assert largest == max(map(len, expected))
+    assert parted.tolist() == flat[place].tolist()
 
 
 @quick
@@ -608,8 +624,10 @@ def test_buckets_of_few_and_of_many_are_the_same(size, data):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lsh, "FEW", -1)
         many = lsh.buckets(hashes, Memory())
+        patch.setattr(lsh, "MANY", -1)
+        more = lsh.buckets(hashes, Memory())
     members, of, count = twins.meet(bands)
-    for got in (few, many):
+    for got in (few, many, more):
         assert got.members.tolist() == members
         assert [got.bucket[a:b].tolist() for a, b in pairwise(got.pointer.tolist())] == of
         assert got.size == count

@@ -396,6 +396,12 @@ def first_equal(values: Sequence[int]) -> list[int]:
     return [list(values).index(value) for value in values]
 
 
+def part(values: Sequence[int], salt: int, parts: int) -> list[list[int]]:
+    """The places of the values of each part."""
+    of = [spread(value, salt) * parts >> 64 for value in values]
+    return [[i for i, p in enumerate(of) if p == number] for number in range(parts)]
+
+
 def count_shared(values: Sequence[int]) -> list[int]:
     return [int(list(values).count(value) > 1) for value in values]
 
@@ -667,6 +673,7 @@ TWINS = {
     sketch_kernels.signatures: signatures,
     sketch_kernels.band_hashes: band_hashes,
     sketch_kernels.spread: spread,
+    sketch_kernels.part: part,
     sketch_kernels.first_equal: first_equal,
     sketch_kernels.meet: meet,
     match_kernels.shingle_sets: shingle_sets,

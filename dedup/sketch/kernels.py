@@ -16,6 +16,7 @@ _MIX2 = np.uint64(0xC4CEB9FE1A85EC53)
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _S32, _S33 = np.uint64(32), np.uint64(33)
 _PRIME = np.uint64(0x100000001B3)
+_at = np.uint64  # an index that cannot be negative
 
 
 def shingle_hash(tokens: Any, at: Any, width: Any) -> Any:
@@ -99,24 +100,75 @@ def spread(value: Any, salt: Any) -> Any:
     return (h ^ (h >> _S32)) * salt
 
 
-@kernel("void(uint64[], uint64, int32[], int32[])")
-def first_equal(values: Any, salt: Any, table: Any, out: Any) -> None:
-    """Where each value stands first.
+@kernel("int64(uint64[], uint64, int64[], int32[], uint64[])")
+def part(values: Any, salt: Any, ends: Any, place: Any, parted: Any) -> int:
+    """Put values into parts, equal ones into the same, so that a table of one part is small: one of
+    all would lie outside the processor's caches.
 
     Args:
         values: uint64[n].
-        salt: uint64, odd; where a value stands in the table, which `out` does not tell.
-        table: int32[2**k >= 2 n]; scratch, filled with -1.
+        salt: uint64, odd; in which part a value stands.
+        ends: int64[2**k > 1] out; where each part ends.
+        place: int32[n] out; where each value stood; they ascend within a part.
+        parted: uint64[n] out; the values, part after part.
+
+    Returns:
+        How many the largest part has.
+    """
+    shift = np.uint64(64 - _bits(ends.size))
+    ends[:] = 0
+    for value in values:
+        ends[_at(spread(value, salt) >> shift)] += 1
+    total, largest = 0, 0
+    for p in range(ends.size):
+        size = ends[p]
+        ends[p] = total
+        total, largest = total + size, max(largest, size)
+    for i in range(values.size):
+        p = _at(spread(values[i], salt) >> shift)
+        at = ends[p]
+        ends[p] = at + 1
+        place[_at(at)], parted[_at(at)] = i, values[i]
+    return largest
+
+
+def _bits(size: Any) -> Any:
+    """How many bits it takes to number so many places."""
+    bits = 0
+    while 1 << bits < size:
+        bits += 1
+    return bits
+
+
+@kernel("void(uint64[], int32[], int64[], uint64, int32[], int32[])")
+def first_equal(parted: Any, place: Any, ends: Any, salt: Any, table: Any, out: Any) -> None:
+    """Where each value stands first.
+
+    Args:
+        parted: uint64[n]; the values, as of `part`, or as they are where there is one part only.
+        place: int32[n]; where each stood; not looked at where there is one part only.
+        ends: int64[2**k]; where each part ends.
+        salt: as of `part`; `out` does not hang on it.
+        table: int32[2**k >= 2 m] scratch, for m values in the largest part.
         out: int32[n] out; the first i with the same value.
     """
-    mask, shift = table.size - 1, _upper(table.size)
-    for i in range(values.size):
-        slot = np.int64(spread(values[i], salt) >> shift)
-        while table[slot] >= 0 and values[table[slot]] != values[i]:
-            slot = (slot + 1) & mask
-        if table[slot] < 0:
-            table[slot] = i
-        out[i] = table[slot]
+    begin = 0
+    for end in ends:
+        bits = _bits(2 * (end - begin))
+        shift, mask = np.uint64(64 - _bits(ends.size) - bits), (1 << bits) - 1
+        for k in range(mask + 1):
+            table[k] = -1
+        for i in range(begin, end):
+            slot = np.int64(spread(parted[i], salt) >> shift) & mask
+            while table[slot] >= 0 and parted[table[slot]] != parted[i]:
+                slot = (slot + 1) & mask
+            if table[slot] < 0:
+                table[slot] = i
+            if ends.size > 1:
+                out[place[i]] = place[table[slot]]
+            else:
+                out[i] = table[slot]
+        begin = end
 
 
 @kernel("void(uint32[], uint64, int32[], int32[])")
@@ -125,11 +177,11 @@ def count_shared(values: Any, salt: Any, table: Any, count: Any) -> None:
 
     Args:
         values: uint32[n].
-        salt: as of `first_equal`.
+        salt: as of `part`.
         table: int32[2**k >= 2 n] scratch.
         count: int32[n]; one more for each of them, in and out.
     """
-    mask, shift = table.size - 1, _upper(table.size)
+    mask, shift = table.size - 1, np.uint64(64 - _bits(table.size))
     table[:] = -1
     for i in range(values.size):
         slot = np.int64(spread(np.uint64(values[i]), salt) >> shift)
@@ -146,14 +198,6 @@ def count_shared(values: Any, salt: Any, table: Any, count: Any) -> None:
                 count[i] += 1
                 break
             slot = (slot + 1) & mask
-
-
-def _upper(size: Any) -> Any:
-    """How far a hash is shifted to tell a place among 2**k."""
-    shift = np.uint64(64)
-    while np.uint64(1) << (np.uint64(64) - shift) < size:
-        shift -= np.uint64(1)
-    return shift
 
 
 @kernel("(int64, int64)(uint32[,], int32[], int32[,], int64[], int64[], int32[])")

@@ -17,6 +17,7 @@ from dedup.sketch import kernels
 STEPS = 512  # of a sum that stands for an integral
 # Drawn anew in every process, so that no input can be made whose values all fall into one place.
 SALT = np.uint64(secrets.randbits(64) | 1)
+MANY, PARTS = 1 << 21, 256  # values of which no one table is made, and the parts they come in
 FEW = 1 << 12  # signatures that are sorted into buckets in one pass
 
 
@@ -74,16 +75,19 @@ def first_equal(values: npt.NDArray[np.integer[Any]]) -> I32:
         values: integers of 64 bits at most.
     """
     keys = np.ascontiguousarray(values).astype(np.uint64, copy=False)
-    out = np.empty(keys.size, dtype=np.int32)
-    table = _table(keys.size)
-    table.fill(-1)
-    kernels.first_equal(keys, SALT, table, out)
+    out, place = np.empty(keys.size, dtype=np.int32), np.empty(0, dtype=np.int32)
+    parted, ends, largest = keys, np.array([keys.size]), keys.size
+    if keys.size > MANY:
+        parted, place = np.empty_like(keys), np.empty_like(out)
+        ends = np.empty(PARTS, dtype=np.int64)
+        largest = kernels.part(keys, SALT, ends, place, parted)
+    kernels.first_equal(parted, place, ends, SALT, _table(largest), out)
     return out
 
 
 def _table(n: int) -> I32:
     """Room for a hash table of n values."""
-    return np.empty(1 << max(4, int(2 * n - 1).bit_length()), dtype=np.int32)
+    return np.empty(1 << int(2 * n).bit_length(), dtype=np.int32)
 
 
 def is_in(values: npt.NDArray[np.integer[Any]], others: npt.NDArray[np.integer[Any]]) -> Bool:
@@ -138,9 +142,12 @@ def _few_buckets(band_hashes: U32) -> Buckets:
 def _shared(band_hashes: U32) -> I32:
     """int32[m]; in how many bands each signature meets another."""
     count = np.zeros(band_hashes.shape[1], dtype=np.int32)
-    table = _table(count.size)
+    table = _table(count.size if count.size <= MANY else 0)
     for values in band_hashes:
-        kernels.count_shared(values, SALT, table, count)
+        if count.size <= MANY:
+            kernels.count_shared(values, SALT, table, count)
+        else:
+            count += _meeting(values)[1]
     return count
 
 
