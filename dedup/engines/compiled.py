@@ -317,7 +317,8 @@ def _compile(kernel: Kernel) -> bytes:
         gives = numba.from_dtype(np.dtype(kernel.results[0]))
     known = _dispatchers(kernel.__module__) | {"carray": numba.carray}  # type: ignore[attr-defined]
     exec(compile(_entry(kernel), kernel.function.__code__.co_filename, "exec"), known)
-    entry = numba.cfunc(gives(*kinds), error_model="numpy")(known[kernel.__name__])
+    compiler = numba.cfunc(gives(*kinds), error_model="numpy", pipeline_class=_steps())
+    entry = compiler(known[kernel.__name__])
     module = llvm.parse_assembly(entry.inspect_llvm())
     needed = [
         value.name
@@ -326,6 +327,28 @@ def _compile(kernel: Kernel) -> bytes:
     ]
     code: bytes = _target().emit_object(module)
     return " ".join([entry.native_name, *needed]).encode() + b"\n" + code
+
+
+@cache
+def _steps() -> Any:
+    """Numba's steps from source to machine code, but two: kernels hold no closures to inline and no
+    expressions of whole arrays to rewrite, and to look for them takes a twelfth of the time.
+    """
+    from numba.core.compiler import CompilerBase, DefaultPassBuilder  # noqa: PLC0415
+    from numba.core.typed_passes import NopythonRewrites  # noqa: PLC0415
+    from numba.core.untyped_passes import InlineClosureLikes  # noqa: PLC0415
+
+    builder: Any = DefaultPassBuilder
+
+    class Steps(CompilerBase):
+        def define_pipelines(self) -> list[Any]:
+            steps = builder.define_nopython_pipeline(self.state)
+            left_out = (InlineClosureLikes, NopythonRewrites)
+            steps.passes = [step for step in steps.passes if step[0] not in left_out]
+            steps.finalize()
+            return [steps]
+
+    return Steps
 
 
 def _entry(kernel: Kernel) -> ast.Module:
@@ -394,7 +417,7 @@ def _helper(function: FunctionType) -> Any:
     import numba  # noqa: PLC0415
 
     options: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    made: Any = numba.njit(error_model="numpy", **options)(function)
+    made: Any = numba.njit(error_model="numpy", pipeline_class=_steps(), **options)(function)
     template = made.get_call_template
 
     def get_call_template(args: Any, kws: Any) -> Any:

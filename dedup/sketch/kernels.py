@@ -100,7 +100,7 @@ def spread(value: Any, salt: Any) -> Any:
     return (h ^ (h >> _S32)) * salt
 
 
-@kernel("int64(uint64[], uint64, int64[], int32[], uint64[])")
+@kernel("int64(uint64[], uint64, int64[], int32[], uint64[])", seldom=True)
 def part(values: Any, salt: Any, ends: Any, place: Any, parted: Any) -> int:
     """Put values into parts, equal ones into the same, so that a table of one part is small: one of
     all would lie outside the processor's caches.
