@@ -184,6 +184,25 @@ def test_texts_built_to_be_taken_for_others_need_the_seed():
     assert not hashes[0] & hashes[1]
 
 
+@pytest.mark.parametrize(
+    ("word", "other"),
+    [
+        ("\uac30" * 8, "\uac30\uac30\uac30\u2c30\uac30\u2c30\uac30\u2c30"),
+        ("ⴰⴱⴳⴷⴹⴻⴼⵀ", "ⴰⴱⴳ\uad37ⴹ\uad3bⴼ\uad40"),
+        ("وسيستخدم", "وسي\u1633ت\u162eد\u1645"),
+        ("правител", "пра\u1432и\u1442е\u143b"),
+    ],
+)
+def test_no_two_words_hash_alike_whatever_the_seed(word, other):
+    """Later letters differ by just what the change of an earlier one does to the hash, if it is one
+    that can be known.
+    """
+    for seed in range(300):
+        one, two = token_hashes([word, other], seed)
+        assert one.size == two.size == 1
+        assert one[0] != two[0], seed
+
+
 def magnets(seed):
     """Words whose shingles have the least value of each permutation under a seed, of many."""
     some = words(60_000, 9)

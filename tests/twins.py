@@ -242,9 +242,8 @@ def token_hash(token: str, salt: Sequence[int] = SALT) -> int:
     units = token.encode("utf-16-le", "surrogatepass").ljust(16, b"\0")
     for k in range(0, len(units), 8):
         h = ((h ^ int.from_bytes(units[k : k + 8], "little")) * factor) & M64
-        h ^= h >> 32
-    h = (h * 0xFF51AFD7ED558CCD) & M64
-    return h ^ (h >> 33)
+        h = ((h ^ h >> 32) * factor) & M64
+    return h ^ h >> 32
 
 
 def fold_blocks(block: str, salt: Sequence[int] = SALT) -> tuple[list[int], int]:

@@ -155,7 +155,7 @@ def kernel(signature: str, seldom: bool = False) -> Callable[[Callable[..., Any]
     Args:
         signature: what it gives and takes, such as `int64(uint8[], int64[], bool)`; it gives a
             number, several whole ones (`(int64, int64)`), or nothing (`void`). Other functions of
-            its module that it calls need no signature.
+            its package that it calls need no signature.
         seldom: whether few runs call it.
     """
 

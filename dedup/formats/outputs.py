@@ -184,7 +184,7 @@ class Outputs:
             with _one_line(self.paths[name]):
                 self._packers.get(name, self._files[name]).write(data)
             self._waiting[name] += len(data)
-            if self._waiting[name] > AHEAD:
+            if self._waiting[name] > AHEAD and not self._is_converted(name):
                 _begin_to_write(self._files[name])
                 self._waiting[name] = 0
 
@@ -230,20 +230,24 @@ class Outputs:
                     if name in self._packers:
                         self._packers[name].close()
                     file.flush()
-                    self._convert(name)
-                    os.fsync(file.fileno())
+                    if self._is_converted(name):
+                        self._convert(name)
                     file.close()
+                    with self._temporary[name].open("rb") as written:
+                        os.fsync(written.fileno())
             with _undisturbed():
                 self._rename()
         except BaseException:
             self._discard()
             raise
 
+    def _is_converted(self, name: str) -> bool:
+        """Whether a file is made of its JSON lines when they are complete."""
+        return name == "clean" and self.paths[name].suffix.lower() in (".parquet", ".txt")
+
     def _convert(self, name: str) -> None:
         """Make of JSON lines what the file's name says."""
         suffix = self.paths[name].suffix.lower()
-        if name != "clean" or suffix not in (".parquet", ".txt"):
-            return
         lines, temporary = self._files[name], self._temporary[name]
         made = temporary.with_suffix(suffix)
         self._temporary[name] = made

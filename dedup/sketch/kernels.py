@@ -1,4 +1,4 @@
-"""Loops over tokens: shingles, MinHash signatures, band hashes.
+"""Loops over tokens: shingles, MinHash signatures, band hashes, and which of many values are equal.
 
 Arrays in, arrays out; every constant stands here. The naive twins are in tests/twins.py.
 """

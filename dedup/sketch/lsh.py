@@ -108,7 +108,8 @@ def buckets(band_hashes: U32, memory: Memory, workers: int = 1) -> Buckets:
     if m <= FEW:
         return _few_buckets(band_hashes)
     count = np.zeros(m, dtype=np.int32)
-    for more in in_order(_shared, np.array_split(band_hashes, workers), workers):
+    parts = np.array_split(band_hashes, min(workers, band_hashes.shape[0]))
+    for more in in_order(_shared, parts, workers):
         count += more
     members = np.flatnonzero(count)
     pointer = np.append(0, np.cumsum(count[members], dtype=np.int64))

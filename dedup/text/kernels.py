@@ -38,9 +38,10 @@ _SMALL = np.uint32(0x9E3779B1)
 STRIDE, LONG = 32, 128  # bytes looked at together, and where little is done with each
 WORD = 16  # letters of a word that its stem is made from
 REACH = 40  # blocks after a heading among which its prose is looked for
-_S6, _S8, _S13, _S16 = np.uint64(6), np.uint64(8), np.uint64(13), np.uint64(16)
-_S32, _S33, _S48, _S56 = np.uint64(32), np.uint64(33), np.uint64(48), np.uint64(56)
-_U0, _U1, _U2, _U4, _UFF = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(0xFF)
+_S4, _S6, _S8 = np.uint64(4), np.uint64(6), np.uint64(8)
+_S13, _S16 = np.uint64(13), np.uint64(16)
+_S32, _S33, _S48 = np.uint64(32), np.uint64(33), np.uint64(48)
+_U0, _U1, _UFF = np.uint64(0), np.uint64(1), np.uint64(0xFF)
 # Four letters of two bytes each, D8 to DB and 80 to BF, in one number.
 _ONES, _HIGH = np.uint64(0x0001000100010001), np.uint64(0x8000800080008000)
 _PAIRS, _PAIR_BITS = np.uint64(0x80D880D880D880D8), np.uint64(0xC0FCC0FCC0FCC0FC)
@@ -251,9 +252,13 @@ def _stem(points: Any, n: Any) -> Any:
 
 
 def _absorb(h: Any, units: Any, factor: Any) -> Any:
-    """The hash of a token's letters so far and four more units of UTF-16."""
+    """The hash of a token's letters so far and four more units of UTF-16.
+
+    Two products: behind one alone, what the highest bit changes is known whatever the factor, and
+    the next four can be made to change it back.
+    """
     h = (h ^ units) * factor
-    return h ^ (h >> _S32)
+    return (h ^ (h >> _S32)) * factor
 
 
 def _push(h: Any, units: Any, filled: Any, unit: Any, factor: Any) -> Any:
@@ -275,8 +280,7 @@ def _token(h: Any, units: Any, filled: Any, factor: Any) -> Any:
 
 
 def _end(h: Any) -> Any:
-    h *= _MIX1
-    return h ^ (h >> _S33)
+    return h ^ (h >> _S32)
 
 
 def _plain_word(buf: Any, i: Any, plain: Any) -> Any:
@@ -291,7 +295,7 @@ def _plain_word(buf: Any, i: Any, plain: Any) -> Any:
     mine, more = _arabic(one), _arabic(two)
     four = _U0 - (mine >> _S6)  # all bits if there are four letters
     eight = _U0 - (more >> _S6)
-    size = (mine + (more & four)) >> _U4
+    size = (mine + (more & four)) >> _S4
     one = _folded(one, plain) & (((_U1 << (mine & _S48)) - _U1) | four)
     two = _folded(two, plain) & (((_U1 << (more & _S48)) - _U1) | eight) & four
     return np.int64(0 if (one | two) & _HIGH != _U0 else size), one, two
@@ -453,7 +457,7 @@ def fold_blocks(
                         total += 1
                         letters = length
                         h, units, filled, length = start, _U0, 0, 0
-                        here = i
+                        from_ = i
                         # Words of up to eight plain letters, without branches: how long words are
                         # nobody can foretell.
                         while not stemmed and i + 22 <= stop:
@@ -471,7 +475,7 @@ def fold_blocks(
                             whole = _chain(whole, token)
                             total += 1
                             letters = size
-                        if i > here:
+                        if i > from_:
                             x = np.int64(buf[_at(i - 2)])
                             c = ((x & 0x1F) << 6) | (np.int64(buf[_at(i - 1)]) & 0x3F)
                             before, last, previous = c, c, c
