@@ -80,6 +80,7 @@ def without(
     first = np.asarray(foremost, dtype=np.int64)
     if not out.any() and not first.size:
         return groups
+    memory.relax()
     representative = memory.empty(order.size, np.int32)
     similarity = memory.empty(order.size, np.float64)
     representative[:], similarity[:] = groups.representative, groups.similarity
