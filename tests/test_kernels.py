@@ -90,6 +90,15 @@ def test_eight_bytes_at_once(data, byte, most):
 
 
 @quick
+@given(st.integers(0, 40), st.integers(0, 20), st.binary(min_size=8, max_size=20))
+def test_place_of(before, start, behind):
+    data = b"x" * (start + before) + b"\\" + behind
+    buf = np.frombuffer(data, dtype=np.uint8)
+    with np.errstate(over="ignore"):
+        assert bits.place_of(buf, start, 0x5C) == data.index(b"\\", start)
+
+
+@quick
 @given(texts)
 def test_count_newlines(text):
     data = np.frombuffer(text.encode(), dtype=np.uint8)

@@ -642,6 +642,7 @@ TWINS = {
     bits.below: below,
     bits.first_less: first_less,
     bits.first_equal: first_equal_byte,
+    bits.place_of: bytes.index,
     utf8.is_utf8: is_utf8,
     utf8.unescape: unescape,
     wrapping.unwrap: unwrap,

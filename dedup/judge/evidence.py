@@ -404,7 +404,7 @@ def _first_sentences(blocks: Blocks, leads: I64, prose: Bool) -> tuple[I64, I64]
 
 def _opening(first: U32, length: I64) -> U32:
     """A number below WORDS for blocks with a first word and so many."""
-    return marks(first ^ (length.astype(np.uint32) * np.uint32(0x9E3779B1)))
+    return np.asarray(kernels.pair_mark(length.astype(np.uint32), first, WORDS))
 
 
 def _in_passage(record: I32, group: I32) -> Bool:

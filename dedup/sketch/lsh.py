@@ -143,12 +143,13 @@ def _few_buckets(band_hashes: U32) -> Buckets:
 def _shared(band_hashes: U32) -> I32:
     """int32[m]; in how many bands each signature meets another."""
     count = np.zeros(band_hashes.shape[1], dtype=np.int32)
-    table = _table(count.size if count.size <= MANY else 0)
-    for values in band_hashes:
-        if count.size <= MANY:
-            kernels.count_shared(values, SALT, table, count)
-        else:
+    if count.size > MANY:
+        for values in band_hashes:
             count += _meeting(values)[1]
+        return count
+    table = _table(count.size)
+    for values in band_hashes:
+        kernels.count_shared(values, SALT, table, count)
     return count
 
 

@@ -45,3 +45,12 @@ def first_less(word: Any, most: Any) -> Any:
 def first_equal(word: Any, byte: Any) -> Any:
     """The upper bit of the first byte of this value, and of no byte before it."""
     return first_less(word ^ (np.uint64(byte) * ONES), 1)
+
+
+def place_of(buf: Any, i: Any, byte: Any) -> Any:
+    """The next place of a byte that is known to stand from `i` on, seven more bytes behind it."""
+    found = first_equal(word_at(buf, i), byte)
+    while found == 0:
+        i += 8
+        found = first_equal(word_at(buf, i), byte)
+    return i + (np.int64(below(found)) >> 3)

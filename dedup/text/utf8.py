@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dedup.engines.compiled import kernel
-from dedup.text.bits import below, first_equal, word_at
+from dedup.text.bits import place_of
 
 STRIDE = 64  # bytes copied together; loops of fewer are unrolled, byte by byte
 _at = np.uint64  # an index that cannot be negative: Numba need not look where it counts from
@@ -92,13 +92,9 @@ def unescape(buf: Any, start: Any, end: Any, out: Any, out_starts: Any) -> int:
                     i += STRIDE
                     total += STRIDE
                     continue
-                odd = first_equal(word_at(buf, i), 0x5C)
-                while odd == 0:  # what stands before it is copied already
-                    i += 8
-                    total += 8
-                    odd = first_equal(word_at(buf, i), 0x5C)
-                i += np.int64(below(odd)) >> 3
-                total += np.int64(below(odd)) >> 3
+                escape = place_of(buf, i, 0x5C)
+                total += escape - i  # what stands before it is copied already
+                i = escape
             c = buf[i]
             if c != 0x5C:
                 out[total] = c

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from dedup.engines.compiled import kernel
-from dedup.text.bits import first_equal, word_at
+from dedup.text.bits import place_of
 
 NARROWEST, WIDEST = 40, 132  # characters of a line: below are verses and lists, above paragraphs
 HEADLINES = 3  # lines that a link, a headline and its credit line make, if each is full
@@ -134,8 +134,7 @@ def _line(buf: Any, i: Any, stop: Any) -> Any:
         for k in range(STRIDE):
             found |= buf[_at(end + k)] == 0x0A
         if found:
-            while first_equal(word_at(buf, end), 0x0A) == 0:
-                end += 8
+            end = place_of(buf, end, 0x0A)
             break
         end += STRIDE
     while end < stop and buf[_at(end)] != 0x0A:
