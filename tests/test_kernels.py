@@ -321,11 +321,14 @@ def texts_with_cuts(draw):
     blocks = [(end - size, end) for end, (_, size) in zip(ends, sizes, strict=True)]
     kinds = draw(st.lists(st.integers(0, 2), min_size=len(blocks), max_size=len(blocks)))
     length = (ends[-1] if ends else 0) + draw(st.integers(0, 2))
-    extra = [
-        (b, start, end, what)
-        for b, (start, end) in enumerate(blocks)
-        for what in draw(st.lists(st.sampled_from([1, 2, 9]), max_size=2))
-    ]
+    extra = []
+    for b, (start, end) in enumerate(blocks):
+        spans = st.tuples(st.integers(start, end), st.integers(start, end), st.sampled_from([1, 2]))
+        more = [(min(x, y), max(x, y), what) for x, y, what in draw(st.lists(spans, max_size=3))]
+        behind = blocks[b + 1][0] if b + 1 < len(blocks) else length
+        if behind > end and not kinds[b] and draw(st.booleans()):
+            more.append((end, behind, 9))
+        extra += [(b, *one) for one in sorted(more)]
     return length, blocks, kinds, extra
 
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import pairwise, takewhile
+from itertools import groupby, pairwise, takewhile
 
 import numpy as np
 import regex
@@ -197,23 +197,32 @@ def cuts(
     blank: int,
 ) -> list[tuple[int, int, int, int, int]]:
     """(start, end, kind, block, which of `extra`) of each span of a text that goes."""
-    found = []
+    owner: dict[int, tuple[int, int, int]] = {}  # of each character that goes, in order
     kept = [b for b, kind in enumerate(kinds) if not kind]
     touched = len(kept) < len(blocks)
-    if touched and blocks[0][0] > 0 and kept[:1] != [0]:
-        found.append((0, blocks[0][0], blank, -1, -1))
+
+    def take(start: int, stop: int, *what: int) -> None:
+        free = max(owner, default=-1) + 1
+        owner.update(dict.fromkeys(range(max(start, free), stop), what))
+
+    if touched and kept[:1] != [0]:
+        take(0, blocks[0][0], blank, -1, -1)
     for b, kind in enumerate(kinds):
+        start, last = blocks[b]
         end = blocks[b + 1][0] if b + 1 < len(blocks) else length
+        trailing = touched and [b] == kept[-1:]
+        for number, (of, first, stop, what) in enumerate(extra):
+            if of != b or (trailing and what == blank):
+                continue
+            span = (start, min(stop, last - 1)) if kind else (first, stop)
+            take(*span, what, -1 if what == blank else b, number)
         if kind:
-            found.append((blocks[b][0], end, kind, b, -1))
-            continue
-        trailing = touched and b == kept[-1]
-        for number, (of, start, stop, what) in enumerate(extra):
-            if of == b and not (trailing and what == blank):
-                found.append((start, stop, what, -1 if what == blank else b, number))
-        if trailing and end > blocks[b][1]:
-            found.append((blocks[b][1], end, blank, -1, -1))
-    return found
+            take(start, end, kind, b, -1)
+        elif trailing:
+            take(last, end, blank, -1, -1)
+    runs = groupby(sorted(owner), lambda at: owner[at])
+    spans = [(what, list(places)) for what, places in runs]
+    return [(places[0], places[-1] + 1, *what) for what, places in spans]
 
 
 def cut_blocks(texts: Sequence[str]) -> list[tuple[int, int, int, bool]]:

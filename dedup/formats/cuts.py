@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import groupby
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -151,8 +152,10 @@ def cuts_of(judged: Judged, base: int, batch: Rows, touched: Bool) -> Cuts:
     length = corpus.chars[base : base + batch.size].astype(np.int64)
     row = lru_cache(maxsize=1)(batch.row)  # a text is decoded once
     extra, whole = _parts(corpus, verdicts, numbers, base, row)
+    rest = np.full(stop - begin, -1, dtype=np.int64)  # the part that is the rest of a block
     for block, number in whole.items():
         kind[block - begin] = _KIND[verdicts.parts[number].rule]
+        rest[block - begin] = number
     extra += _invisible(corpus, base, kind, touched, length, row)
     extra.sort(key=lambda one: one[:2])
     columns = list(zip(*extra, strict=True)) or [()] * len(_Extra._fields)
@@ -170,9 +173,8 @@ def cuts_of(judged: Judged, base: int, batch: Rows, touched: Bool) -> Cuts:
     found, at = cut_block[:n], cut_extra[:n]
     goes = (found >= 0) & (at < 0)
     cut_part = np.append(part, -1)[at]
+    cut_part[goes] = rest[found[goes]]
     found[found >= 0] += begin
-    for block, number in whole.items():
-        cut_part[found == block] = number
     return Cuts(cut_first, cut_start[:n], cut_end[:n], cut_kind[:n], goes, found, cut_part)
 
 
@@ -180,24 +182,31 @@ def _parts(
     corpus: Corpus, verdicts: Verdicts, numbers: Iterable[int], base: int,
     row: Callable[[int], Row],
 ) -> tuple[list[_Extra], dict[int, int]]:  # fmt: skip
-    """The spans of parts that go, and the parts that are all of their block, by block."""
+    """The spans of parts that go, and of each block that its parts leave nothing of, the last one.
+
+    That one's span is not among them: it is the rest of the block.
+    """
     blocks = corpus.blocks
     extra: list[_Extra] = []
     whole: dict[int, int] = {}
-    for number in numbers:
-        part = verdicts.parts[number]
-        block = part.block
+    for block, some in groupby(numbers, lambda number: verdicts.parts[number].block):
         if verdicts.rule[block] != KEPT:
             continue
-        if part.tokens == blocks.pointer[block + 1] - blocks.pointer[block]:
-            whole[block] = number
-            continue
-        text = row(int(blocks.record[block]) - base).text
+        mine = list(some)
+        covered = 0  # tokens, from the first on
+        for part in (verdicts.parts[number] for number in mine):
+            if part.first <= covered:
+                covered = max(covered, part.first + part.tokens)
+        if covered >= blocks.pointer[block + 1] - blocks.pointer[block]:
+            whole[block] = mine.pop()
+        text = row(int(blocks.record[block]) - base).text if mine else ""
         start, end = int(blocks.start[block]), int(blocks.end[block])
-        at, stop = part.span or part_span(text, start, end, part.tokens, part.first > 0)
-        while stop == end and text[at - 1].isspace():
-            at -= 1
-        extra.append(_Extra(block, at, stop, int(_KIND[part.rule]), number))
+        for number in mine:
+            part = verdicts.parts[number]
+            at, stop = part.span or part_span(text, start, end, part.tokens, part.first > 0)
+            while block not in whole and stop == end and text[at - 1].isspace():
+                at -= 1
+            extra.append(_Extra(block, at, stop, int(_KIND[part.rule]), number))
     return extra, whole
 
 

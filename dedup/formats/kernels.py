@@ -259,10 +259,11 @@ def cuts(
     extra_start: Any, extra_end: Any, extra_kind: Any, blank: Any, out_first: Any,
     out_start: Any, out_end: Any, out_kind: Any, out_block: Any, out_extra: Any,
 ) -> int:  # fmt: skip
-    """The spans of texts that go.
+    """The spans of texts that go, in order; none begins before the one before it ends.
 
     One begins at a removed block's first character and takes the white space behind it; white space
-    left at either end of a text is one, too.
+    left at either end of a text is one, too. A block may go in pieces: each extra span of it, and
+    the rest.
 
     Args:
         first: int64[n + 1]; where each text's blocks begin.
@@ -270,7 +271,8 @@ def cuts(
         block_start: int32; each block's first character.
         block_end: int32; the character after its last.
         kind: uint8; what each block is removed as, 0 for blocks that stay.
-        extra_block: int64[m]; in order: blocks that stay, of which or behind which a span goes.
+        extra_block: int64[m]; in order: blocks of which or behind which a span goes, whether the
+            rest of them stays or goes.
         extra_start: int64[m]; its first character.
         extra_end: int64[m]; the character after its last.
         extra_kind: uint8[m]; what it is removed as.
@@ -301,25 +303,33 @@ def cuts(
             out_start[n], out_end[n], out_kind[n] = 0, block_start[begin], blank
             out_block[n] = out_extra[n] = NOT_FOUND
             n += 1
+        at = np.int64(0)  # what came before is told
         for b in range(begin, stop):
             end = np.int64(block_start[b + 1]) if b + 1 < stop else length[r]
-            if kind[b]:
-                out_start[n], out_end[n], out_kind[n] = block_start[b], end, kind[b]
-                out_block[n], out_extra[n] = b, NOT_FOUND
-                n += 1
-                continue
-            while e < extra_block.size and extra_block[e] < b:  # of one that goes
+            while e < extra_block.size and extra_block[e] < b:
                 e += 1
+            if kind[b]:
+                at = np.int64(block_start[b])
             trailing = gone and b == last
             while e < extra_block.size and extra_block[e] == b:
-                if not (trailing and extra_kind[e] == blank):
-                    out_start[n], out_end[n] = extra_start[e], extra_end[e]
+                begins, ends = max(at, extra_start[e]), extra_end[e]
+                if kind[b]:  # pieces leave nothing between them, and something for the rest
+                    begins, ends = at, min(ends, np.int64(block_end[b]) - 1)
+                if ends > begins and not (trailing and extra_kind[e] == blank):
+                    out_start[n], out_end[n] = begins, ends
                     out_kind[n], out_extra[n] = extra_kind[e], e
                     out_block[n] = NOT_FOUND if extra_kind[e] == blank else b
                     n += 1
+                    at = ends
                 e += 1
-            if trailing and end > block_end[b]:
-                out_start[n], out_end[n], out_kind[n] = block_end[b], end, blank
+            if kind[b]:
+                out_start[n], out_end[n], out_kind[n] = at, end, kind[b]
+                out_block[n], out_extra[n] = b, NOT_FOUND
+                n += 1
+                at = end
+            elif trailing and end > max(at, np.int64(block_end[b])):
+                out_start[n], out_kind[n] = max(at, np.int64(block_end[b])), blank
+                out_end[n] = end
                 out_block[n] = out_extra[n] = NOT_FOUND
                 n += 1
     out_first[first.size - 1] = n
