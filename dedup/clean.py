@@ -20,7 +20,7 @@ from dedup.formats.annotations import (
     prodigy_rows,
     write_attributes,
 )
-from dedup.formats.cuts import Judged
+from dedup.formats.cuts import Judged, named
 from dedup.formats.row import Rows
 from dedup.formats.write import write
 from dedup.judge.evidence import Evidence, Prior, gather, stand
@@ -139,8 +139,12 @@ def run(
     memory: Memory,
     progress: Progress | None,
     index: Index | None = None,
+    streamed: bool = False,
 ) -> Result:
-    """Hand the data from stage to stage."""
+    """Hand the data from stage to stage.
+
+    Records that are `streamed` come in pieces, which are no runs of their own.
+    """
     counts = Counts()
     decided = Overrides(read(config.overrides, config.seed) if config.overrides else [])
     batches = _batches(inputs, counts, sink, progress)
@@ -179,7 +183,8 @@ def run(
     looked_at = {"kept", "report"} & sink.paths.keys()
     doubts = suspicious(corpus, evidence, verdicts) if looked_at else None
     names, sizes = _told(corpus, stories, known)
-    judged = Judged(corpus, stories, names, sizes, evidence, verdicts, doubts)
+    judged = Judged(corpus, stories, names, sizes, evidence, verdicts, suspicious=doubts)
+    judged = judged if streamed else named(judged)
 
     def rows(read: Bool) -> Iterator[Rows]:
         return inputs.rows(read, _tell(progress, "writing", inputs.size))

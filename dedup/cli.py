@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from dedup import __version__, cli_index
 from dedup.config import Config, flag_of
-from dedup.errors import DedupError, InputError, one_line
+from dedup.errors import DedupError, InputError, RestoreError, one_line
 
 if TYPE_CHECKING:
     from dedup.result import Result
 
 WAITING = "waiting for the index"
 FILES = ("removed", "stats", "explain_kept", "report", "spans", "attributes")  # outputs besides OUT
+SHOWN = 20  # lines about records that cannot be restored
 COMPILING = "dedup: compiling for this machine, once; later runs start at once"
 UNKEPT = "dedup: compiling for this run only; set NUMBA_CACHE_DIR to a folder to keep it in"
 
@@ -314,15 +315,23 @@ def _say_more(arguments: argparse.Namespace, result: Result) -> None:
 def _restore(arguments: argparse.Namespace) -> int:
     from dedup.restore import restore  # noqa: PLC0415
 
-    count = restore(
-        arguments.cleaned,
-        arguments.out,
-        removed=arguments.removed,
-        config=Config(text_field=arguments.text_field, id_field=arguments.id_field),
-    )
+    wrong: list[str] = []
+    try:
+        count = restore(
+            arguments.cleaned,
+            arguments.out,
+            removed=arguments.removed,
+            config=Config(text_field=arguments.text_field, id_field=arguments.id_field),
+        )
+    except RestoreError as error:
+        wrong, count = error.wrong, error.restored
+    for line in wrong[:SHOWN]:
+        print(f"dedup: {one_line(line)}", file=sys.stderr)
+    if len(wrong) > SHOWN:
+        print(f"dedup: {len(wrong) - SHOWN:,} more that do not fit", file=sys.stderr)
     if not arguments.quiet:
         print(f"restored {count:,} records", file=sys.stderr)
-    return 0
+    return 2 if wrong else 0
 
 
 def _explain(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,9 @@
     |   `-- NothingRead   an input of which no line can be
     |-- RecordError       one record that cannot be read; the run may go on without it
     |-- IndexFileError    an index that cannot be used
-    `-- GuardError        a run that was about to take more than it was allowed to
+    |-- GuardError        a run that was about to take more than it was allowed to
+    |-- OwnError          a run whose output would not be what was promised
+    `-- RestoreError      records that cannot be restored, while others were
 
 Every message names the place, the rule, the value seen and what to try.
 """
@@ -60,6 +62,29 @@ class IndexFileError(DedupError):
 
 class GuardError(DedupError):
     """The run would take more out than it was allowed to; nothing was written."""
+
+
+class OwnError(DedupError):
+    """The run would write what does not give the input back: an error of this program."""
+
+
+class RestoreError(InputError):
+    """Some records cannot be restored; the others were.
+
+    Args:
+        wrong: a line for each thing that does not fit: file:line, what is wrong.
+        restored: how many records were restored.
+
+    Attributes:
+        wrong: see there.
+        restored: see there.
+    """
+
+    def __init__(self, wrong: list[str], restored: int) -> None:
+        more = f" (and {len(wrong) - 1:,} more)" if len(wrong) > 1 else ""
+        super().__init__(f"{wrong[0]}{more}; {restored:,} records were restored")
+        self.wrong = wrong
+        self.restored = restored
 
 
 _PLAIN = " \u00a0\u200c\u200d"  # not printable to Python, but harmless, and common in names

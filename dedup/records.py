@@ -147,6 +147,7 @@ class Batch(NamedTuple):
         heads: for articles cut out of a raw dump, the kinds of the blocks that each text begins
             with ("title", "byline").
         dump: the raw dump they were cut out of, "" if they were not.
+        digests: uint64; of the texts as they came, where `texts` are not just that.
     """
 
     texts: Strings
@@ -157,6 +158,7 @@ class Batch(NamedTuple):
     dates: list[str]
     heads: Sequence[tuple[str, ...]] = ()
     dump: str = ""
+    digests: U64 | None = None
 
     @classmethod
     def joined(cls, batches: Sequence[Batch]) -> Batch:

@@ -100,7 +100,7 @@ class Cleaner:
                 self._begun = time.monotonic()
             with self._index.attempt():
                 memory = Memory(config.memory_limit())
-                result = run(inputs, Sink(), config, memory, None, self._index)
+                result = run(inputs, Sink(), config, memory, None, self._index, streamed=True)
             if self._index.shared:  # others wait
                 self._commit()
         self.counts.add(result.counts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ import orjson
 
 import dedup
 from dedup.config import KINDS, Config
+from dedup.finished import BLANK, FinishedRun
 from dedup.formats import open_inputs
-from dedup.restore import finished
+from dedup.formats.row import Rows
 
 
 def holds(path: Path, folder: Path, **settings: Any) -> int | None:
@@ -37,15 +38,31 @@ def holds(path: Path, folder: Path, **settings: Any) -> int | None:
     for _ in inputs.batches():
         pass
     given = [row for rows in inputs.rows() for row in rows.each()]
-    found = list(finished(out, folder / "out.removed.jsonl", config))
+    found = list(FinishedRun(out, folder / "out.removed.jsonl", config))
     assert [record.text for record in found] == [row.text for row in given], "restore is exact"
     if not any(row.lines for row in given):
         dedup.restore(out, folder / "back.jsonl", config=config)
-        back = (folder / "back.jsonl").read_bytes().split(b"\n")[:-1]
-        assert list(map(parts, back)) == [parts(row.raw) for row in given], "and whole, in order"
+        back = (folder / "back.jsonl").read_bytes().removesuffix(b"\n").split(b"\n")
+        as_they_came = [line for rows in inputs.rows() for line in lines_of(rows)]
+        assert [line.strip(BLANK) for line in back] == (as_they_came or [b""]), (
+            "and whole, in order"
+        )
     for row, record in zip(given, found, strict=True):
         inside(row.text, record.removals)
     return len(given)
+
+
+def lines_of(rows: Rows) -> Iterator[bytes]:
+    """Lines as they came, without the white space around them."""
+    for at, row in enumerate(rows.each()):
+        told = json.loads(rows.original[at]) if rows.original else None
+        if told is None:
+            yield row.raw
+        elif told["at"] is None:
+            yield told["line"].encode()
+        else:
+            text = rows.data[rows.text_start[at] : rows.text_end[at]].decode()
+            yield (told["line"][: told["at"]] + text + told["line"][told["at"] :]).encode()
 
 
 def parts(line: bytes) -> Any:

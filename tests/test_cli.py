@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
+import xxhash
 import zstandard
 
 from dedup import __version__
@@ -68,7 +70,15 @@ def test_clean_writes_what_the_contract_says(two):
     assert a == {
         "id": "a",
         "text": "\n".join(PARAGRAPHS[:2]),
-        "dedup": {"kept": 2, "removed": 0, "story": "a", "story_size": 2, "duplicate_of": None},
+        "dedup": {
+            "kept": 2,
+            "removed": 0,
+            "story": "a",
+            "story_size": 2,
+            "duplicate_of": None,
+            "run_id": ANY,
+            "digest": xxhash.xxh64("\n".join(PARAGRAPHS[:2]).encode()).hexdigest(),
+        },
     }
     assert b["text"] == PARAGRAPHS[2]
     assert rows(two / "out.removed.jsonl")[0] == {
@@ -86,6 +96,7 @@ def test_clean_writes_what_the_contract_says(two):
             "end": len(PARAGRAPHS[0]) + 1 + len(PARAGRAPHS[1]),
         },
         "evidence": {"rule": "equal", "stories": 2, "of": 3},
+        "run_id": b["dedup"]["run_id"],
     }
     (dropped,) = rows(two / "out.dropped.jsonl")
     assert (dropped["id"], dropped["text"]) == ("c", "")

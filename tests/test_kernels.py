@@ -26,7 +26,7 @@ from dedup.match.verify import shingle_sets
 from dedup.records import Strings
 from dedup.sketch import kernels as sketch_kernels
 from dedup.sketch import lsh, minhash
-from dedup.text import bits, utf8, wrapping
+from dedup.text import bits, digest, utf8, wrapping
 from dedup.text import kernels as text_kernels
 from dedup.text.arabic import tokens
 from dedup.text.blocks import Blocks, _salt, pointer_of, scan, stems, stems_of, tokens_of
@@ -52,8 +52,8 @@ def of_record(blocks: Blocks, record: int) -> Blocks:
 
 
 def public_kernels() -> set[str]:
-    modules = (bits, utf8, wrapping, formats_kernels, text_kernels, sketch_kernels, match_kernels,
-               index_kernels)  # fmt: skip
+    modules = (bits, digest, utf8, wrapping, formats_kernels, text_kernels, sketch_kernels,
+               match_kernels, index_kernels)  # fmt: skip
     return {
         f"{module.__name__}.{name}"
         for module in modules
@@ -281,7 +281,8 @@ def test_places_and_cuts(given_texts, ascii_only, data):
     first, added = 2 * np.arange(rows.size + 1), [b"%d" % n for n in which]
     structs = encode.values(which)
     cut_start, cut_end = places[0::2].copy(), places[1::2].copy()
-    spliced = bytes(rows.spliced(which, first, cut_start, cut_end, structs))
+    found_lines = rows.spliced(which, first, cut_start, cut_end, structs)
+    spliced = found_lines.lines.tobytes()
     mine = [places[4 * n : 4 * n + 4] - rows.start[n] for n in which]
     assert spliced.split(b"\n")[:-1] == [
         twins.splice(row.raw, [(at[0], at[1]), (at[2], at[3])], added[n])[:-1]
@@ -289,6 +290,92 @@ def test_places_and_cuts(given_texts, ascii_only, data):
     ]
     for line, text, at in zip(spliced.splitlines(), found, cuts, strict=True):
         assert json.loads(line)["text"] == text[: at[0]] + text[at[1] : at[2]] + text[at[3] :]
+        assert spliced[found_lines.text[0] :].startswith(b'"')
+
+
+def misfit(given_texts, cuts, ascii_only, harm=lambda columns: None):
+    """What the kernel and its twin say of what is written of some texts; `harm` spoils it."""
+    rows = of_texts(given_texts, ascii_only)
+    which = np.arange(rows.size)
+    first = np.cumsum([0, *map(len, cuts)])
+    chars = np.array([place for of in cuts for span in of for place in span], dtype=np.int64)
+    places = rows.byte_places(which, 2 * first, chars)
+    cut_start, cut_end = places[0::2].copy(), places[1::2].copy()
+    spliced = rows.spliced(which, first, cut_start, cut_end, encode.values(which))
+    removed = encode.Column(rows.data, cut_start, cut_end).packed()
+    columns = {
+        "cut_start": cut_start, "cut_end": cut_end, "char_start": chars[0::2].copy(),
+        "char_end": chars[1::2].copy(), "cleaned": spliced.lines.copy(), "cleaned_at": spliced.text,
+        "removed": np.frombuffer(removed.data, dtype=np.uint8).copy(), "removed_at": removed.start,
+    }  # fmt: skip
+    harm(columns)
+    found = formats_kernels.misfit(
+        np.frombuffer(rows.data, dtype=np.uint8), rows.text_start, rows.text_end, first[:-1].copy(),
+        first[1:].copy(), *columns.values(),
+    )  # fmt: skip
+    strings = [rows.data[a:b] for a, b in zip(rows.text_start, rows.text_end, strict=True)]
+    assert found == twins.misfit(strings, rows.text_start.tolist(), first.tolist(), **columns)
+    return found
+
+
+@st.composite
+def texts_with_spans(draw):
+    text = draw(texts) + "\U0001f600\\"
+    ends = draw(st.sets(st.integers(0, len(text)), max_size=6).map(sorted))
+    return text, list(zip(ends[0::2], ends[1::2], strict=False))
+
+
+@quick
+@given(st.lists(texts_with_spans(), min_size=1, max_size=4), st.booleans(), st.data())
+def test_what_does_not_fit_is_seen(several, ascii_only, data):
+    given_texts, cuts = map(list, zip(*several, strict=True))
+    assert misfit(given_texts, cuts, ascii_only) == formats_kernels.NOT_FOUND
+
+    def harm(columns):
+        name = data.draw(st.sampled_from([n for n, column in columns.items() if column.size]))
+        at = data.draw(st.integers(0, columns[name].size - 1))
+        columns[name][at] += np.array(data.draw(st.sampled_from([1, -1]))).astype(
+            columns[name].dtype
+        )
+
+    misfit(given_texts, cuts, ascii_only, harm)
+
+
+@quick
+@given(st.lists(texts_with_spans(), min_size=2, max_size=4).filter(lambda s: all(c for _, c in s)))
+def test_spans_that_overlap_do_not_fit(several):
+    given_texts, cuts = map(list, zip(*several, strict=True))
+
+    def harm(columns):
+        columns["char_start"][-1] -= 1
+        columns["cut_start"][-1] -= 1
+
+    assert misfit(given_texts, cuts, False, harm) == len(cuts) - 1
+
+
+@quick
+@given(st.lists(st.binary(max_size=150)))
+def test_digests(parts):
+    data = b"".join(parts)
+    bounds = pointer_of(np.array(list(map(len, parts)), dtype=np.int64))
+    found = digest.digests(np.frombuffer(data, dtype=np.uint8), bounds)
+    assert found.tolist() == twins.digests(parts)
+    assert digest.digest_of(data) == twins.digest_of(data)
+    assert [row.tobytes() for row in digest.as_hex(found)] == twins.as_hex(found.tolist())
+
+
+@quick
+@given(st.lists(st.text(" \t\r\n{}x", max_size=20)))
+def test_widen(parts):
+    data = "\n".join(parts).encode()
+    buf = np.frombuffer(data, dtype=np.uint8)
+    bounds = np.empty((2, data.count(b"\n") + 1), dtype=np.int64)
+    n = formats_kernels.line_bounds(buf, *bounds)
+    start, end = (column[:n].copy() for column in bounds)
+    full = start < end
+    start, end = start[full].copy(), end[full].copy()
+    formats_kernels.widen(buf, start, end)
+    assert [data[a:b] for a, b in zip(start, end, strict=True)] == twins.whole_lines(data)
 
 
 @quick

@@ -21,6 +21,7 @@ LAYERS = [
     "dedup.formats",
     "dedup.index",
     "dedup.result",
+    "dedup.finished",
     "dedup.restore",
     "dedup.report",
     "dedup.clean",
@@ -35,14 +36,14 @@ LAYERS = [
 # Inside a layer, too, files come in an order.
 INSIDE = {
     "dedup.engines": "processes kept compiled memory threads",
-    "dedup.text": "bits utf8 wrapping kernels arabic blocks lexicon dumps corpus",
+    "dedup.text": "bits digest utf8 wrapping kernels arabic blocks lexicon dumps corpus",
     "dedup.sketch": "kernels minhash lsh",
     "dedup.match": "kernels verify groups order across passages stories sentences",
     "dedup.judge": (
         "evidence verdicts habits overrides kept credits related endings teasers glued judge"
     ),
     "dedup.formats": (
-        "kernels encode lines row sections faults fields jsonl text columns outputs packed "
+        "kernels encode lines row again sections faults fields jsonl text columns outputs packed "
         "encodings spool archives values tables written pages inputs cuts cleaned write annotations"
     ),
     "dedup.index": "kernels segments store shared table seen remember index care",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import importlib
 import json
+import os
 
 import numpy as np
 import pytest
@@ -115,7 +118,7 @@ def test_removals_keep_the_contract(tmp_path_factory, data, level):
         assert text[removal["start"] : removal["end"]] == removal["text"]
         assert set(removal) == {
             "id", "source", "line", "start", "end", "text", "kind", "similarity", "match",
-            "evidence",
+            "evidence", "run_id",
         }  # fmt: skip
         if removal["kind"] == "blank":
             assert not removal["text"].strip(" \t\r\n\v\f\x1c\x1d\x1e\x1f\x85\xa0\u2028\u2029"
@@ -127,8 +130,8 @@ def test_removals_keep_the_contract(tmp_path_factory, data, level):
         if (folder / name).exists():
             for row in rows(folder / name):
                 struct = row["dedup"]
-                assert list(struct)[:5] == [
-                    "kept", "removed", "story", "story_size", "duplicate_of",
+                assert list(struct)[:7] == [
+                    "kept", "removed", "story", "story_size", "duplicate_of", "run_id", "digest",
                 ]  # fmt: skip
 
 
@@ -175,7 +178,11 @@ def test_spans(text, kinds, expected):
         places = rows.byte_places(one - 1, 2 * cuts.first, chars)
         structs = encode.values([{}])
         cut_start, cut_end = places[0::2].copy(), places[1::2].copy()
-        cleaned = bytes(rows.spliced(one - 1, cuts.first, cut_start, cut_end, structs))
+        spliced = rows.spliced(one - 1, cuts.first, cut_start, cut_end, structs)
+        cleaned = spliced.lines.tobytes()
+        assert cleaned[spliced.text[0] :].startswith(
+            json.dumps(expected, ensure_ascii=ascii_only).encode()
+        )
         assert json.loads(cleaned) == {**record, "text": expected, "dedup": {}}
 
 
@@ -195,6 +202,110 @@ def test_restore_says_which_field_it_looked_for(tmp_path):
         dedup.restore(tmp_path / "out.jsonl", tmp_path / "back.jsonl")
 
 
+ODD = (
+    '{"id":"a","text":"%s"}',
+    '  { "text" : "%s" , "n" : 1.50 }\t ',
+    '{"id":"b","dedup":5,"text":"%s","z":[]}',
+    '{"text":"%s","dedup":{"kept":1,"removed":0}}',
+    '{"dedup":null,"text":"%s","dedup":"x"}',
+    '{"d\\u0065dup":1,"text":"%s"}',
+    '{"id":"c","t\\u0065xt":"%s"}',
+    '{"deep":%s,"text":"%%s"}' % ("[" * 70 + "]" * 70),
+    '{"id":"d","body":{"sections":[{"headline":[],"paragraphs":["%s"]}]}}',
+)
+ESCAPED = json.dumps(PIECES[2])[1:-1].replace("/", "\\/")
+endings = st.sampled_from(("\n", "\r\n", "\n\n", " \n", "\r\n\t\r\n"))
+odd_lines = st.lists(
+    st.tuples(
+        st.sampled_from(ODD), st.lists(st.sampled_from((*PIECES, ESCAPED)), max_size=5), endings
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@slow
+@given(odd_lines, st.booleans(), levels, st.sampled_from(("remove", "annotate")))
+def test_lines_come_back_byte_for_byte(tmp_path_factory, data, ended, level, mode):
+    """White space, line ends, a field `dedup` of one's own, escapes; after two runs, too."""
+    folder = tmp_path_factory.mktemp("odd")
+    written = "".join(shape % "\\n".join(pieces) + end for shape, pieces, end in data)
+    source = folder / "in.jsonl"
+    source.write_bytes((written if ended else written.rstrip()).encode())
+    # Lines without anything in them are no records.
+    lines = [line for line in source.read_bytes().split(b"\n") if line.strip()]
+    given_back = b"\n".join(lines) + (b"\n" if source.read_bytes().endswith(b"\n") else b"")
+    dedup.clean(source, folder / "one.jsonl", level=level, mode=mode)
+    dedup.clean(folder / "one.jsonl", folder / "two.jsonl", level=level)
+    dedup.restore(folder / "two.jsonl", folder / "one.back.jsonl")
+    assert (folder / "one.back.jsonl").read_bytes() == (folder / "one.jsonl").read_bytes()
+    (folder / "one.back.removed.jsonl").write_bytes((folder / "one.removed.jsonl").read_bytes())
+    dropped = folder / "one.dropped.jsonl"
+    if dropped.exists():
+        (folder / "one.back.dropped.jsonl").write_bytes(dropped.read_bytes())
+    dedup.restore(folder / "one.back.jsonl", folder / "back.jsonl")
+    assert (folder / "back.jsonl").read_bytes() == given_back
+
+
+def test_every_row_has_the_same_fields_where_one_had_a_struct_before(tmp_path):
+    data = [{"text": f"خبر رقم {n}"} | ({"dedup": n} if n == 700 else {}) for n in range(9000)]
+    written(tmp_path, data)
+    structs = [row["dedup"] for row in rows(tmp_path / "out.jsonl")]
+    assert {tuple(struct) for struct in structs} == {
+        ("kept", "removed", "story", "story_size", "duplicate_of", "run_id", "digest", "original")
+    }
+    assert sum(struct["original"] is not None for struct in structs) == 1
+
+
+def changed(path, how):
+    """Let something happen to a file between its two readings."""
+    text = path.read_bytes()
+    stat = path.stat()
+    if how == "edited":
+        packed = path.suffix == ".gz"
+        plain = gzip.decompress(text) if packed else text
+        plain = plain.replace("بلدية".encode(), "مدينة".encode(), 1)
+        path.write_bytes(gzip.compress(plain) if packed else plain)
+    elif how == "truncated":
+        path.write_bytes(text[: len(text) // 2])
+    elif how == "longer":
+        path.write_bytes(text + text)
+    elif how == "reordered":
+        path.write_bytes(b"".join(sorted(text.splitlines(keepends=True))[::-1]))
+    elif how == "replaced":
+        path.with_name("new").write_bytes(text)
+        path.with_name("new").replace(path)
+    elif how == "gone":
+        path.unlink()
+        return
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("how", ["edited", "truncated", "longer", "reordered", "replaced", "gone"])
+def test_an_input_that_changes_between_its_readings_is_refused(tmp_path, monkeypatch, how, packed):
+    data = [{"id": str(n), "text": "\n".join(PIECES[: n % 4 + 1])} for n in range(40)]
+    source = written(tmp_path, data)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path != source}
+    if packed:
+        text = source.read_bytes()
+        source = tmp_path / "in.jsonl.gz"
+        source.write_bytes(gzip.compress(text))
+
+    def between(*args):
+        changed(source, how)
+        return write(*args)
+
+    module = importlib.import_module("dedup.clean")
+    write = module.write
+    monkeypatch.setattr(module, "write", between)
+    with pytest.raises(dedup.InputError, match=r"in\.jsonl.*(changed while|No such file)") as told:
+        dedup.clean(source, tmp_path / "out.jsonl")
+    assert "\n" not in str(told.value)
+    after = {p.name: p.read_bytes() for p in tmp_path.iterdir() if not p.name.startswith("in.")}
+    assert after == {name: data for name, data in before.items() if not name.startswith("in.")}
+
+
 def test_files_of_two_runs_are_told_apart(tmp_path):
     written(tmp_path, [{"id": "1", "text": "\n".join(PIECES)}])
     (tmp_path / "other.jsonl").write_bytes((tmp_path / "out.jsonl").read_bytes())
@@ -202,7 +313,9 @@ def test_files_of_two_runs_are_told_apart(tmp_path):
     with pytest.raises(dedup.InputError, match="are these files of one run"):
         dedup.restore(tmp_path / "other.jsonl", tmp_path / "b", removed=tmp_path / "none.jsonl")
     (tmp_path / "empty.jsonl").write_bytes(b"")
-    with pytest.raises(dedup.InputError, match="more removals than"):
+    with pytest.raises(
+        dedup.InputError, match="removals, the first of record '1', that no record accounts for"
+    ):
         dedup.restore(
             tmp_path / "empty.jsonl", tmp_path / "b", removed=tmp_path / "out.removed.jsonl"
         )

@@ -7,15 +7,17 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import groupby, pairwise, takewhile
+from typing import Any
 
 import numpy as np
 import regex
+import xxhash
 
 from dedup.formats import kernels as formats_kernels
 from dedup.index import kernels as index_kernels
 from dedup.match import kernels as match_kernels
 from dedup.sketch import kernels as sketch_kernels
-from dedup.text import arabic, bits, utf8, wrapping
+from dedup.text import arabic, bits, digest, utf8, wrapping
 from dedup.text import kernels as text_kernels
 from dedup.text.blocks import _salt
 
@@ -133,6 +135,54 @@ def line_bounds(data: bytes) -> list[tuple[int, int]]:
         found.append((begin, begin + len(shown)) if shown else (0, 0))
         at += len(line) + 1
     return found
+
+
+def whole_lines(data: bytes) -> list[bytes]:
+    """The lines that are not blank, with the white space around them."""
+    return [line for line in data.split(b"\n") if line.strip(b" \t\r\v\f")]
+
+
+def misfit(
+    strings: Sequence[bytes], begins: Sequence[int], first: Sequence[int], *, cut_start: Any,
+    cut_end: Any, char_start: Any, char_end: Any, cleaned: Any, cleaned_at: Any, removed: Any,
+    removed_at: Any,
+) -> int:  # fmt: skip
+    """The first of some JSON strings that is not put together again by what was written of it."""
+    kept, gone = cleaned.tobytes(), removed.tobytes()
+    for r, (string, begin) in enumerate(zip(strings, begins, strict=True)):
+        text, spans = json.loads(string), range(first[r], first[r + 1])
+        places = [0, *(int(x) - begin for c in spans for x in (cut_start[c], cut_end[c]))]
+        places.append(len(string))
+        wrong = places != sorted(places) or any(
+            not 1 <= cut_start[c] - begin < cut_end[c] - begin <= len(string) - 1 for c in spans
+        )
+        at, whole = int(cleaned_at[r]), b""
+        for c in () if wrong else spans:
+            size = int(cut_start[c]) - begin - len(whole)
+            whole += kept[at : at + size]
+            at += size
+            size = int(cut_end[c] - cut_start[c])
+            whole += gone[int(removed_at[c]) : int(removed_at[c]) + size]
+            a, b = (int(x[c]) for x in (char_start, char_end))
+            wrong |= not 0 <= a <= b <= len(text) or [
+                byte_place(string, char) for char in (a, b)
+            ] != [int(cut_start[c]) - begin, int(cut_end[c]) - begin]
+        rest = len(string) - len(whole)
+        if wrong or at < 0 or whole + kept[at : at + rest] != string:
+            return r
+    return -1
+
+
+def digests(parts: Sequence[bytes]) -> list[int]:
+    return list(map(digest_of, parts))
+
+
+def digest_of(data: bytes) -> int:
+    return xxhash.xxh64(data).intdigest()
+
+
+def as_hex(values: Sequence[int]) -> list[bytes]:
+    return [b"%016x" % value for value in values]
 
 
 def find_fields(line: bytes, names: Sequence[str]) -> list[object] | None:
@@ -659,6 +709,12 @@ TWINS = {
     formats_kernels.count_bytes: bytes.count,
     sketch_kernels.count_shared: count_shared,
     formats_kernels.line_bounds: line_bounds,
+    formats_kernels.widen: whole_lines,
+    formats_kernels.misfit: misfit,
+    digest.digest_texts: digests,
+    digest.digests: digests,
+    digest.digest_of: digest_of,
+    digest.as_hex: as_hex,
     formats_kernels.find_fields: find_fields,
     formats_kernels.byte_places: byte_place,
     formats_kernels.splice: splice,

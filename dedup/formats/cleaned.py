@@ -15,8 +15,9 @@ from dedup.formats.encode import Column, Piece
 from dedup.formats.row import Row, Rows
 from dedup.judge.kept import Suspicion
 from dedup.judge.verdicts import RULES, Reasons
-from dedup.records import I64, KINDS, Buffer
+from dedup.records import I64, KINDS, U64, Buffer
 from dedup.text.corpus import Corpus
+from dedup.text.digest import SIZE, as_hex
 
 _NAMES = ["white-space", *(rule.name for rule in RULES.values())]
 _RULES, _KINDS = (
@@ -67,7 +68,7 @@ def removal_lines(judged: Judged, base: int, rows: Rows, cuts: Cuts, text: Colum
         b',"line":', encode.values(_lines(rows, cuts)),
         b',"start":', encode.values(cuts.start),
         b',"end":', encode.values(cuts.end),
-        b',"text":"', text.packed(),
+        b',"text":"', text,
         b'","kind":', _KINDS.take(cuts.kind),
         b',"similarity":', encode.values(why.similarity),
         b',"match":', encode.constant(b"null").only(~matched), *_match(corpus, why),
@@ -78,7 +79,7 @@ def removal_lines(judged: Judged, base: int, rows: Rows, cuts: Cuts, text: Colum
         if told.any():
             pieces += [encode.constant(b',"%b":' % name.encode()).only(told)]
             pieces += [encode.values(column).only(told)]
-    pieces += [b"}}\n"]
+    pieces += [b'},"run_id":%b}\n' % orjson.dumps(judged.run_id)]
     return encode.joined(pieces, row.size).data
 
 
@@ -133,9 +134,17 @@ def structs(
         b',"removed":', encode.values(removed),
         b',"story":', names,
         b',"story_size":', encode.values(judged.sizes[leader]),
-        b',"duplicate_of":', encode.constant(b"null").only(own), names.only(~own), *more, b"}",
+        b',"duplicate_of":', encode.constant(b"null").only(own), names.only(~own),
+        b',"run_id":%b' % orjson.dumps(judged.run_id),
+        b',"digest":"', _digests(judged.corpus.digest[base : base + kept.size]), b'"', *more, b"}",
     ]  # fmt: skip
     return encode.joined(pieces, kept.size)
+
+
+def _digests(values: U64) -> Column:
+    """Digests as they are written."""
+    start = SIZE * np.arange(values.size)
+    return Column(as_hex(values).tobytes(), start, start + SIZE)
 
 
 def spans(cuts: Cuts, why: Reasons, corpus: Corpus) -> Iterator[list[dict[str, Any]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -10,11 +11,12 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from dedup import __version__
 from dedup.formats import kernels
 from dedup.formats.row import Row, Rows
 from dedup.judge.evidence import Evidence
 from dedup.judge.verdicts import KEPT, RULES, Reasons, Verdicts
-from dedup.records import I64, KINDS, U8, Bool
+from dedup.records import I64, KINDS, U8, Bool, Buffer
 from dedup.text.arabic import part_span
 from dedup.text.corpus import Corpus
 
@@ -40,6 +42,7 @@ class Judged(NamedTuple):
         sizes: int64[records]; how many records tell it.
         evidence: of all blocks.
         verdicts: on all blocks.
+        run_id: what all files of this run have in common, None for records of a stream.
         suspicious: of `judge.kept`, None if nobody asks.
     """
 
@@ -49,7 +52,30 @@ class Judged(NamedTuple):
     sizes: I64
     evidence: Evidence
     verdicts: Verdicts
+    run_id: str | None = None
     suspicious: U8 | None = None
+
+
+def named(judged: Judged) -> Judged:
+    """The same with the id of this run: a digest of what came in and of what goes.
+
+    The same input gives the same id on any machine, and files of two runs are told apart by it.
+    """
+    corpus, verdicts = judged.corpus, judged.verdicts
+    seen, n = len(corpus.runs), corpus.seen  # what earlier runs saw is not this one's
+    parts = [(p.block - n, p.first, p.tokens, p.rule) for p in verdicts.parts]
+    told: list[Buffer] = [
+        f"{__version__} {parts}".encode(),
+        corpus.digest[seen:].tobytes(),
+        verdicts.rule[n:].tobytes(),
+        judged.sizes[judged.stories[seen:]].tobytes(),
+        "\0".join(corpus.ids[seen:]).encode("utf-8", "surrogatepass"),
+    ]
+    digest = hashlib.blake2b(digest_size=8)
+    for data in told:
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return judged._replace(run_id=digest.hexdigest())
 
 
 class Cuts(NamedTuple):

@@ -24,8 +24,8 @@ Fields: TypeAlias = Counter[tuple[str, str]]
 
 NEWLINE, QUOTE = ord("\n"), kernels.QUOTE
 # A record's form: whether it has a struct of an earlier run, the number of its text's name twice,
-# and whether its text is in sections.
-STRUCT, SECTIONS = 0x01, 0x80
+# whether its fields cannot be found by a kernel, and whether its text is in sections.
+STRUCT, NAME, REWRITTEN, SECTIONS = 0x01, 0x3E, 0x40, 0x80
 _NUMBERS = {"id": b".eE", "date": b""}  # may be numbers, with none of these signs
 
 
@@ -64,6 +64,14 @@ class Lines(NamedTuple):
         stop = self.data.find(b"\n", self.end[at])
         return self.data[first:] if stop < 0 else self.data[first:stop]
 
+    def outer(self) -> tuple[I64, I64]:
+        r"""int64[n]; each line's first byte and the byte after its last, but for \n, white space
+        and all.
+        """
+        start, end = self.start.copy(), self.end.copy()
+        kernels.widen(np.frombuffer(self.data, dtype=np.uint8), start, end)
+        return start, end
+
     def take(self, which: I64) -> Lines:
         """Some of them."""
         return Lines(self.data, self.start[which], self.end[which], self.number[which])
@@ -76,12 +84,14 @@ class Found(NamedTuple):
         data: holds them.
         start: int64[n, m]; each value's first byte, NOT_FOUND where there is none.
         end: int64[n, m]; the byte after its last.
+        rewritten: bool[n]; records that are not as they came.
         sections: bool[n]; records whose text is in sections.
     """
 
     data: bytes
     start: I64
     end: I64
+    rewritten: Bool
     sections: Bool
 
 
@@ -162,7 +172,7 @@ class Parser:
             plain &= np.array([is_utf8(buf[a:b]) for a, b in each], dtype=np.bool_)
         sections = np.zeros(plain.size, dtype=np.bool_)
         if plain.all():
-            return Found(lines.data, start, end, sections), {}
+            return Found(lines.data, start, end, sections, sections), {}
         wrong: dict[int, str] = {}
         others: dict[int, bytes] = {}
         for at in np.flatnonzero(~plain).tolist():
@@ -178,7 +188,8 @@ class Parser:
         start[which], end[which] = late_start + shift, late_end + shift
         stays = np.ones(plain.size, dtype=np.bool_)
         stays[list(wrong)] = False
-        return Found(lines.data + more, start[stays], end[stays], sections[stays]), wrong
+        columns = (start[stays], end[stays], ~plain[stays], sections[stays])
+        return Found(lines.data + more, *columns), wrong
 
     def _holds_text(self, buf: U8, start: I64) -> Bool:
         places = start[:, [self._place[name] for name in self.texts]]
@@ -222,6 +233,10 @@ class Parser:
         """The name of the field that holds a record's text."""
         return next((n for n in self.texts if memoryview(fields.get(n, b" "))[0] == QUOTE), None)
 
+    def texts_of(self, fields: Mapping[str, msgspec.Raw]) -> list[str]:
+        """The names of the fields that may hold a record's text, the likeliest first."""
+        return [n for n in self.texts if memoryview(fields.get(n, b" "))[0] == QUOTE]
+
     def id_of(self, fields: Mapping[str, msgspec.Raw]) -> str:
         """A record's own id, "" for none."""
         for name in self._names["id"]:
@@ -263,7 +278,10 @@ class Parser:
             urls=values["url"],
             dates=values["date"],
             sources=values["source"],
-            forms=by << 1 | struct * np.uint8(STRUCT) | found.sections * np.uint8(SECTIONS),
+            forms=by << 1
+            | struct * np.uint8(STRUCT)
+            | found.rewritten * np.uint8(REWRITTEN)
+            | found.sections * np.uint8(SECTIONS),
             served=served,
         )
 

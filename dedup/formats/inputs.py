@@ -19,6 +19,7 @@ import orjson
 
 from dedup.config import Config
 from dedup.errors import InputError, RecordError
+from dedup.formats.again import FirstReading
 from dedup.formats.archives import Member, is_archive, members
 from dedup.formats.encodings import Mender, in_utf8
 from dedup.formats.fields import Fields
@@ -93,6 +94,7 @@ class Input:
         kind: what it is.
         size: bytes on disk, 0 if unknown.
         kept: its lines, after a first reading, if they are dear.
+        first: what is kept of its first reading.
     """
 
     name: str
@@ -101,6 +103,10 @@ class Input:
     size: int = 0
     path: Path | None = None
     kept: Spool | None = None
+    first: FirstReading = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.first = FirstReading(self.name, self.path)
 
 
 @dataclass(slots=True)
@@ -165,7 +171,8 @@ class Inputs:
             records = rejected = 0
             mender = Mender(self.config.repair)
             with _reading(item), self._chunks(item, progress, self._say) as chunks:
-                for found in reader.batches(mender.mended(chunks), self.fields):
+                pieces = mender.mended(item.first.noted(chunks))
+                for found in reader.batches(pieces, self.fields):
                     if isinstance(found, Batch):
                         records += len(found.ids)
                     elif self.config.on_error == "fail":
@@ -218,40 +225,30 @@ class Inputs:
             InputError: an input cannot be read.
         """
         base = 0
-        for item, reader in zip(self.inputs, self._readers, strict=True):
-            if not reader.records:
-                continue
+        filled = [pair for pair in zip(self.inputs, self._readers, strict=True) if pair[1].records]
+        rewrites = any(isinstance(reader, JsonLines) and reader.rewrites for _, reader in filled)
+        for item, reader in filled:
             wanted = None if read is None else read[base : base + reader.records]
             base += reader.records
+            last = item is filled[-1][0] and item.kind.lines is None
             with _reading(item), self._chunks(item, progress) as chunks:
-                mended = Mender(True).mended(chunks) if self.config.repair else chunks
-                yield from reader.rows(mended, wanted)
+                same = item.first.same(chunks)
+                mended = Mender(True).mended(same) if self.config.repair else same
+                for rows in reader.rows(mended, wanted):
+                    if rewrites and not rows.original:
+                        rows = rows._replace(original=[b"null"] * rows.size)  # noqa: PLW2901
+                    yield rows if last else rows._replace(unended=False)
 
 
-class _reading:
+@contextmanager
+def _reading(item: Input) -> Iterator[None]:
     """Tells what the system says about an input in one line."""
-
-    def __init__(self, item: Input) -> None:
-        self._item = item
-        self._before = self._stamp()
-
-    def _stamp(self) -> tuple[int, int] | None:
-        if self._item.path is None or not self._item.path.exists():
-            return None
-        stat = self._item.path.stat()
-        return stat.st_size, stat.st_mtime_ns
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: Any) -> None:
-        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
-            raise InputError(f"{self._item.name}: {error.strerror or error}") from error
-        if error is None and self._stamp() != self._before:
-            raise InputError(
-                f"{self._item.name}: the file changed while it was read; "
-                "clean a copy, or wait until its writer is done"
-            )
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise InputError(f"{item.name}: {error.strerror or error}") from error
 
 
 def open_inputs(

@@ -14,9 +14,18 @@ import orjson
 
 from dedup.config import Config
 from dedup.formats import kernels
-from dedup.formats.fields import SECTIONS, STRUCT, Columns, Fields, Lines, Parser
+from dedup.formats.fields import (
+    NAME,
+    REWRITTEN,
+    SECTIONS,
+    STRUCT,
+    Columns,
+    Fields,
+    Lines,
+    Parser,
+)
 from dedup.formats.lines import refused
-from dedup.formats.row import UNREAD, Object, Rows, fields_of, find_texts
+from dedup.formats.row import UNREAD, Object, Rows, as_it_came, fields_of, find_texts
 from dedup.formats.sections import with_text
 from dedup.records import U8, Batch, Bool, Names, Rejected
 
@@ -97,6 +106,12 @@ class JsonLines:
         """How many `batches` found."""
         return len(self._lines)
 
+    @property
+    def rewrites(self) -> bool:
+        """Whether `rows` has records that are not as they came."""
+        forms = np.frombuffer(self._forms, dtype=np.uint8)
+        return bool((forms & (STRUCT | REWRITTEN | SECTIONS)).any())
+
     def rows(self, chunks: Iterator[bytes], read: Bool | None = None) -> Iterator[Rows]:
         """The rows of the records, in order, as `batches` found them.
 
@@ -118,29 +133,38 @@ class JsonLines:
 
     def _rows(self, lines: Lines, forms: U8, read: Bool | None) -> Rows:
         names: Sequence[str] = self._parser.texts
-        which: U8 = (forms & np.uint8(SECTIONS - 1)) >> np.uint8(1)
-        wanted = np.arange(forms.size) if read is None else np.flatnonzero(read)
+        which: U8 = (forms & np.uint8(NAME)) >> np.uint8(1)
+        late = (forms & (STRUCT | REWRITTEN | SECTIONS)) != 0
+        wanted = np.flatnonzero(late | (True if read is None else read))
         places = np.full((2, forms.size), UNREAD)
         places[:, wanted] = find_texts(
             lines.data, lines.start[wanted], lines.end[wanted], names, which[wanted]
         )
-        late = ((forms & (SECTIONS | STRUCT)) != 0) | (places[0] == kernels.NOT_FOUND)
+        outer_start, outer_end = lines.outer()
+        unended = int(outer_end[-1]) == len(lines.data)
+        late |= places[0] == kernels.NOT_FOUND
         if not late.any():
             text_start, text_end = places
             return Rows(
-                self._name, lines.data, lines.start, lines.end, text_start, text_end, lines.number
-            )
-        begin, end = places - lines.start
-        objects = []
+                self._name, lines.data, lines.start, lines.end, text_start, text_end,
+                lines.number, (), outer_start, outer_end, (), unended,
+            )  # fmt: skip
+        begin, end = (places - lines.start).tolist()
+        objects, around, original = [], [], []
         for at in range(forms.size):
             line = lines.line(at)
+            around.append((lines.data[outer_start[at] : lines.start[at]],
+                           lines.data[lines.end[at] : outer_end[at]]))  # fmt: skip
             if not late[at]:
-                objects.append(Object(line, int(begin[at]), int(end[at])))
+                objects.append(Object(line, begin[at], end[at]))
+                original.append(b"null")
                 continue
             fields = fields_of((forms[at] & SECTIONS and with_text(line)) or line)
             fields.pop("dedup", None)
             objects.append(Object.of(fields, names[which[at]]))
-        return Rows.of(self._name, objects, lines.number)
+            original.append(as_it_came(line, begin[at], end[at]))
+        rows = Rows.of(self._name, objects, lines.number, around=around, original=original)
+        return rows._replace(unended=unended)
 
 
 def _without_bom(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -20,6 +20,7 @@ STRIDE, LONG = 64, 128
 QUOTE, BACKSLASH, COLON, COMMA = 0x22, 0x5C, 0x3A, 0x2C
 OPEN, CLOSE, OPEN_LIST, CLOSE_LIST = 0x7B, 0x7D, 0x5B, 0x5D
 NOT_FOUND, ESCAPED = -1, -2
+LAST = 1 << 62  # more characters than any text has
 SIMPLE = (0x22, 0x5C, 0x2F, 0x62, 0x66, 0x6E, 0x72, 0x74)  # what may follow a backslash, but u
 DEEPEST = 60  # lists and objects in one another that are followed
 FIELD = (0x2C, 0x22, 0x64, 0x65, 0x64, 0x75, 0x70, 0x22, 0x3A)  # ,"dedup":
@@ -97,6 +98,26 @@ def line_bounds(buf: Any, start: Any, end: Any) -> int:
     return n
 
 
+@kernel("void(uint8[], int64[], int64[])")
+def widen(buf: Any, start: Any, end: Any) -> None:
+    r"""Take the white space around lines into them, but for the \n at their end.
+
+    Args:
+        buf: uint8; holds the lines.
+        start: int64[n] in and out; each line's first byte.
+        end: int64[n] in and out; the byte after its last.
+    """
+    for r in range(start.size):
+        i = start[r]
+        while i > 0 and _blank(buf[_at(i - 1)]):
+            i -= 1
+        start[r] = i
+        i = end[r]
+        while i < buf.size and _blank(buf[_at(i)]):
+            i += 1
+        end[r] = i
+
+
 @kernel("void(uint8[], int64[], int64[], uint8[], int64[], int64[,], int64[,], bool[])")
 def find_fields(
     buf: Any, start: Any, end: Any, names: Any, name_start: Any, value_start: Any, value_end: Any,
@@ -172,19 +193,20 @@ def byte_places(buf: Any, value_start: Any, first: Any, chars: Any, places: Any)
 
 
 @kernel(
-    "int64(uint8[], int64[], int64[], int64[], int64[], int64[], int64[], uint8[], int64[], "
-    "int64[], uint8[])"
+    "int64(uint8[], int64[], int64[], int64[], int64[], int64[], int64[], int64[], uint8[], "
+    "int64[], int64[], uint8[])"
 )
 def splice(
-    buf: Any, start: Any, end: Any, first: Any, stop: Any, cut_start: Any, cut_end: Any,
-    added: Any, added_start: Any, added_end: Any, out: Any,
+    buf: Any, start: Any, end: Any, outer_end: Any, first: Any, stop: Any, cut_start: Any,
+    cut_end: Any, added: Any, added_start: Any, added_end: Any, out: Any,
 ) -> int:  # fmt: skip
     r"""Copy JSON objects without some of their bytes, each with a "dedup" field more, as lines.
 
     Args:
         buf: uint8; holds the objects, none of them empty.
-        start: int64[n]; each object's first byte.
-        end: int64[n]; the byte after its last.
+        start: int64[n]; each line's first byte, before its object.
+        end: int64[n]; the byte after the last of its object.
+        outer_end: int64[n]; the byte after the last of the line.
         first: int64[n]; the first cut of each object.
         stop: int64[n]; the cut after its last.
         cut_start: int64; the first byte that goes, in order within an object.
@@ -192,7 +214,7 @@ def splice(
         added: uint8; holds the values of the new fields.
         added_start: int64[n]; each one's first byte.
         added_end: int64[n]; the byte after its last.
-        out: uint8 out; as long as the objects, the values and `AROUND` bytes a line.
+        out: uint8 out; as long as the lines, the values and `AROUND` bytes a line.
 
     Returns:
         The number of bytes.
@@ -209,9 +231,65 @@ def splice(
             total += 1
         total = _copy(added, added_start[r], added_end[r], out, total)
         out[_at(total)] = CLOSE
-        out[_at(total + 1)] = 0x0A
-        total += 2
+        total = _copy(buf, end[r], outer_end[r], out, total + 1)
+        out[_at(total)] = 0x0A
+        total += 1
     return total
+
+
+@kernel(
+    "int64(uint8[], int64[], int64[], int64[], int64[], int64[], int64[], int64[], int64[], "
+    "uint8[], int64[], uint8[], int64[])"
+)
+def misfit(
+    buf: Any, text_start: Any, text_end: Any, first: Any, stop: Any, cut_start: Any, cut_end: Any,
+    char_start: Any, char_end: Any, cleaned: Any, cleaned_at: Any, removed: Any, removed_at: Any,
+) -> int:  # fmt: skip
+    """Compare JSON strings with what was written of them: what stays and what goes, each in its
+    place, must be all of a string.
+
+    Args:
+        buf: uint8; holds the strings, valid JSON.
+        text_start: int64[n]; the quote that each begins with.
+        text_end: int64[n]; the byte after the quote that it ends with.
+        first: int64[n]; the first cut of each.
+        stop: int64[n]; the cut after its last.
+        cut_start: int64[k]; the first byte that goes.
+        cut_end: int64[k]; the byte after the last that goes.
+        char_start: int64[k]; the first character that goes, as it is told.
+        char_end: int64[k]; the character after the last that goes.
+        cleaned: uint8; holds what stays of each.
+        cleaned_at: int64[n]; the quote that this begins with.
+        removed: uint8; holds what goes.
+        removed_at: int64[k]; where each cut's bytes begin.
+
+    Returns:
+        The number of the first string that does not fit, or NOT_FOUND.
+    """
+    for r in range(text_start.size):
+        at, to, chars = text_start[r], cleaned_at[r], 0
+        inside, last = at + 1, text_end[r] - 1
+        for c in range(first[r], stop[r]):
+            start, end = cut_start[c], cut_end[c]
+            if start < inside or end <= start or end > last:
+                return r
+            size = start - at
+            if to + size > cleaned.size or removed_at[c] + end - start > removed.size:
+                return r
+            if not _same(buf, at, cleaned, to, size):
+                return r
+            if not _same(buf, start, removed, removed_at[c], end - start):
+                return r
+            there, before = _forward(buf, inside, start, chars, LAST)
+            beyond, chars = _forward(buf, start, end, before, LAST)
+            if there != start or beyond != end or before != char_start[c] or chars != char_end[c]:
+                return r
+            at = inside = end
+            to += size
+        size = text_end[r] - at
+        if to + size > cleaned.size or not _same(buf, at, cleaned, to, size):
+            return r
+    return NOT_FOUND
 
 
 @kernel("void(uint8[], int64[], int64[])")
@@ -340,6 +418,23 @@ def _copy(buf: Any, start: Any, stop: Any, out: Any, total: Any) -> Any:
     for k in range(stop - start):
         out[_at(total + k)] = buf[_at(start + k)]
     return total + stop - start
+
+
+def _same(one: Any, i: Any, other: Any, k: Any, size: Any) -> Any:
+    """Whether as many bytes from `i` on in one array and from `k` on in the other are the same."""
+    n = 0
+    while n + STRIDE <= size:
+        differ = np.uint8(0)
+        for b in range(STRIDE):
+            differ |= one[_at(i + n + b)] ^ other[_at(k + n + b)]
+        if differ:
+            return False
+        n += STRIDE
+    while n < size:
+        if one[_at(i + n)] != other[_at(k + n)]:
+            return False
+        n += 1
+    return True
 
 
 def _forward(buf: Any, i: Any, stop: Any, count: Any, most: Any) -> Any:

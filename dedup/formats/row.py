@@ -40,6 +40,18 @@ class Object(NamedTuple):
         return cls(b"{" + b",".join(parts) + b"}", start, end)
 
 
+class Spliced(NamedTuple):
+    """Lines of some records without what goes.
+
+    Attributes:
+        lines: uint8.
+        text: int64[n]; the quote in `lines` that each one's text begins with, where it is known.
+    """
+
+    lines: U8
+    text: I64
+
+
 class Rows(NamedTuple):
     """Some records of an input, in order.
 
@@ -54,6 +66,12 @@ class Rows(NamedTuple):
         number: int64[n]; its 1-based line in the input (of the headline, in a raw dump).
         lines: for articles cut out of a raw dump, the line of the file that each line of the text
             stands on; empty for others.
+        outer_start: int64[n]; the first byte of the line that each object stands in; equal to
+            `start` where objects are by themselves.
+        outer_end: int64[n]; the byte after the line's last, but for what ends it.
+        original: JSON of what `as_it_came` tells of each, null for those that came as they are;
+            empty where all did.
+        unended: whether the last line ends without a line end.
     """
 
     file: str
@@ -64,6 +82,10 @@ class Rows(NamedTuple):
     text_end: I64
     number: I64
     lines: Sequence[tuple[int, ...]] = ()
+    outer_start: I64 | None = None
+    outer_end: I64 | None = None
+    original: Sequence[bytes] = ()
+    unended: bool = False
 
     @classmethod
     def of(
@@ -72,14 +94,22 @@ class Rows(NamedTuple):
         objects: Sequence[Object],
         number: I64,
         lines: Sequence[tuple[int, ...]] = (),
+        around: Sequence[tuple[bytes, bytes]] = (),
+        original: Sequence[bytes] = (),
     ) -> Rows:
-        """Rows of objects by themselves."""
-        bounds = pointer_of(np.array([len(one.data) for one in objects], dtype=np.int64))
-        start, end = bounds[:-1], bounds[1:]
+        """Rows of objects by themselves, or with what stands before and behind each on its line."""
+        around = around or [(b"", b"")] * len(objects)
+        parts = [(a, one.data, b) for one, (a, b) in zip(objects, around, strict=True)]
+        sizes = np.array([list(map(len, part)) for part in parts], dtype=np.int64).reshape(-1, 3)
+        bounds = pointer_of(sizes.sum(axis=1))
+        start, end = bounds[:-1] + sizes[:, 0], bounds[1:] - sizes[:, 2]
         text_start = start + np.array([one.text_start for one in objects], dtype=np.int64)
         text_end = start + np.array([one.text_end for one in objects], dtype=np.int64)
-        data = b"".join(one.data for one in objects)
-        return cls(file, data, start, end, text_start, text_end, number, lines)
+        data = b"".join(piece for part in parts for piece in part)
+        return cls(
+            file, data, start, end, text_start, text_end, number, lines, bounds[:-1], bounds[1:],
+            original,
+        )  # fmt: skip
 
     @property
     def size(self) -> int:
@@ -108,7 +138,7 @@ class Rows(NamedTuple):
 
     def spliced(
         self, which: I64, first: I64, cut_start: I64, cut_end: I64, structs: Column
-    ) -> memoryview:
+    ) -> Spliced:
         """Some rows as lines, without what goes, each with its struct as a field more.
 
         Args:
@@ -118,19 +148,39 @@ class Rows(NamedTuple):
             cut_end: int64; the byte after the last that goes.
             structs: the JSON struct of each row.
         """
-        start, end, added_start, added_end = (
-            column[which] for column in (self.start, self.end, structs.start, structs.end)
-        )
-        room = int((end - start).sum() + (added_end - added_start).sum())
-        out = np.empty(room + kernels.AROUND * which.size, dtype=np.uint8)
-        size = kernels.splice(
-            self._buf(), start, end, first[which], first[which + 1], cut_start, cut_end,
-            np.frombuffer(structs.data, dtype=np.uint8), added_start, added_end, out,
+        start = (self.start if self.outer_start is None else self.outer_start)[which]
+        stop = (self.end if self.outer_end is None else self.outer_end)[which]
+        added_start, added_end = structs.start[which], structs.end[which]
+        size = stop - start + added_end - added_start + kernels.AROUND
+        out = np.empty(int(size.sum()), dtype=np.uint8)
+        written = kernels.splice(
+            self._buf(), start, self.end[which], stop, first[which], first[which + 1], cut_start,
+            cut_end, np.frombuffer(structs.data, dtype=np.uint8), added_start, added_end, out,
         )  # fmt: skip
-        return out[:size].data
+        if self.unended and which.size and which[-1] == self.size - 1:
+            written -= 1
+        gone = pointer_of(cut_end - cut_start)
+        size -= gone[first[which + 1]] - gone[first[which]]
+        return Spliced(out[:written], pointer_of(size)[:-1] + self.text_start[which] - start)
 
     def _buf(self) -> U8:
         return np.frombuffer(self.data, dtype=np.uint8)
+
+
+def as_it_came(line: bytes, text_start: int, text_end: int) -> bytes:
+    """What brings back a line whose object is written anew: JSON of the line, and where the text
+    stands in it.
+
+    Args:
+        line: a JSON object.
+        text_start: the first byte of the JSON string that is its text; negative if that is not
+            known, so that the text stays in the line.
+        text_end: the byte after its last.
+    """
+    if text_start < 0:
+        return orjson.dumps({"line": line.decode(), "at": None})
+    before, after = line[:text_start].decode(), line[text_end:].decode()
+    return orjson.dumps({"line": before + after, "at": len(before)})
 
 
 class Row:

@@ -17,7 +17,7 @@ from dedup.formats.lines import refused
 from dedup.formats.row import Object, Rows
 from dedup.records import Batch, Bool, Rejected, Strings
 from dedup.text import lexicon
-from dedup.text.blocks import unwrapped
+from dedup.text.blocks import digests_of, unwrapped
 from dedup.text.dumps import cut_articles
 
 
@@ -63,6 +63,7 @@ class TextDump:
             dates=nothing,
             heads=[article.head for article in articles],
             dump=self._name,
+            digests=digests_of(article.text for article in articles),
         )
 
     def rows(self, chunks: Iterator[bytes], _read: Bool | None = None) -> Iterator[Rows]:

@@ -10,10 +10,11 @@ import orjson
 
 from dedup.config import Config
 from dedup.engines.threads import in_order
-from dedup.formats import cleaned, encode
+from dedup.errors import OwnError
+from dedup.formats import cleaned, encode, kernels
 from dedup.formats.cuts import Cuts, Judged, RowsOf, batches, cuts_of
 from dedup.formats.encode import Column, Piece
-from dedup.formats.row import Row, Rows
+from dedup.formats.row import Row, Rows, Spliced
 from dedup.judge.kept import explained
 from dedup.judge.verdicts import KEPT
 from dedup.records import I64, KINDS, U8, Bool, Buffer, Counts
@@ -71,7 +72,7 @@ def _written(judged: Judged, config: Config, base: int, batch: Rows, touched: Bo
     annotate = config.mode == "annotate"
     cuts = cuts_of(judged, base, batch, touched)
     cut_start, cut_end = _byte_spans(batch, cuts)
-    text = Column(batch.data, cut_start, cut_end)
+    text = Column(batch.data, cut_start, cut_end).packed()
     lines: list[tuple[str, Buffer]] = [
         ("removed", cleaned.removal_lines(judged, base, batch, cuts, text))
     ]
@@ -90,11 +91,16 @@ def _written(judged: Judged, config: Config, base: int, batch: Rows, touched: Bo
         ):  # fmt: skip
             more += [encode.constant(b',"%b":' % name.encode()).only(dropped)]
             more += [column.only(dropped)]
+    if batch.original:
+        more += [b',"original":', encode.table(batch.original)]
     structs = cleaned.structs(judged, base, kept, removed, more)
     first = np.zeros_like(cuts.first) if annotate else cuts.first  # nothing is cut
     for name, which in (("clean", ~dropped), ("dropped", dropped)):
         rows = np.flatnonzero(which)
-        lines.append((name, batch.spliced(rows, first, cut_start, cut_end, structs)))
+        spliced = batch.spliced(rows, first, cut_start, cut_end, structs)
+        lines.append((name, spliced.lines.data))
+        if not annotate:
+            _prove(batch, cuts, cut_start, cut_end, rows, spliced, text)
     if judged.suspicious is not None:
         for number, row in enumerate(batch.each(), base):
             lines.append(("kept", b"".join(_kept_rows(judged, judged.suspicious, number, row))))
@@ -108,6 +114,29 @@ def _written(judged: Judged, config: Config, base: int, batch: Rows, touched: Bo
         dict(zip(KINDS, spans, strict=True)),
         dict(zip(KINDS, chars, strict=True)),
     )
+
+
+def _prove(
+    batch: Rows, cuts: Cuts, cut_start: I64, cut_end: I64, rows: I64, spliced: Spliced, text: Column
+) -> None:
+    """See that what stays and what goes of some rows, as it is written, is all that there was.
+
+    Raises:
+        OwnError: it is not.
+    """
+    cut = np.flatnonzero(np.diff(cuts.first)[rows])
+    which = rows[cut]
+    at = kernels.misfit(
+        np.frombuffer(batch.data, dtype=np.uint8), batch.text_start[which], batch.text_end[which],
+        cuts.first[which], cuts.first[which + 1], cut_start, cut_end, cuts.start, cuts.end,
+        spliced.lines, spliced.text[cut], np.frombuffer(text.data, dtype=np.uint8), text.start,
+    )  # fmt: skip
+    if at != kernels.NOT_FOUND:
+        raise OwnError(
+            f"{batch.file}:{batch.number[which[at]]}: what would be written does not give this "
+            "record's text back; nothing was written. This is an error of the program; clean the "
+            "others without this record, and report it"
+        )
 
 
 def _byte_spans(batch: Rows, cuts: Cuts) -> tuple[I64, I64]:

@@ -259,6 +259,7 @@ class Seen:
             phrases={role: np.concatenate((zeros, corpus.phrases[role])) for role in JUDGED},
             residue=np.concatenate((zeros, corpus.residue)),
             chars=np.concatenate((np.zeros(len(earlier), dtype=np.int32), corpus.chars)),
+            digest=np.concatenate((np.zeros(len(earlier), dtype=np.uint64), corpus.digest)),
             ids=[*(e.id for e in earlier), *corpus.ids],
             dates=[*[""] * len(earlier), *corpus.dates] if corpus.dates else [],
             source=np.concatenate((np.array(source, dtype=np.int32), corpus.source)),

@@ -14,12 +14,12 @@ import numpy as np
 
 from dedup.config import Config
 from dedup.errors import InputError, one_line
+from dedup.finished import Finished, FinishedRun, Struct
 from dedup.formats.outputs import sibling
 from dedup.records import U32, Strings
 from dedup.report.diff import word_diff
 from dedup.report.plain import in_words
 from dedup.report.summary import many
-from dedup.restore import Finished, finished
 from dedup.text import lexicon
 from dedup.text.arabic import fold
 from dedup.text.blocks import scan, token_hashes
@@ -83,7 +83,7 @@ class _Run:
 
     def __init__(self, clean: Path, removed: Path, config: Config) -> None:
         self._path = clean
-        self._records = partial(finished, clean, removed, config)
+        self._records = partial(FinishedRun, clean, removed, config)
 
     def named(self, id_: str) -> list[Finished]:
         """The records of an id: one, as a rule."""
@@ -107,7 +107,7 @@ class _Run:
         (wanted,) = token_hashes([words])
         lost: list[Finished] = []
         kept: list[Finished] = []
-        records = self._records()
+        records = iter(self._records())
         while batch := list(islice(records, TOGETHER)):
             for record in _holding(batch, wanted):
                 if any(_says(removal["text"], key) for removal in record.removals):
@@ -158,7 +158,7 @@ def _told(record: Finished, matches: dict[str, str], why: str | None, only: int 
     text, struct = record.text, record.struct
     places = _paragraphs(record)
     lines = [f"record   {one_line(record.name)}", _story(struct), _fate(record, len(places))]
-    went = "marked" if "spans" in struct else "gone"
+    went = "marked" if struct.spans is not None else "gone"
     key = fold(why or "")
     for number, (start, end) in enumerate(places, 1):
         if (only is not None and number != only) or (key and not _says(text[start:end], key)):
@@ -173,18 +173,18 @@ def _told(record: Finished, matches: dict[str, str], why: str | None, only: int 
     return "\n".join(lines)
 
 
-def _story(struct: dict[str, Any]) -> str:
-    size, leader = struct["story_size"], struct["duplicate_of"]
+def _story(struct: Struct) -> str:
+    size, leader = struct.story_size, struct.duplicate_of
     if size == 1:
         return "story    told once"
     role = f"a retelling of {one_line(leader)}" if leader else "this version leads it"
-    return f"story    {one_line(struct['story'])}, told {size:,} times; {role}"
+    return f"story    {one_line(struct.story)}, told {size:,} times; {role}"
 
 
 def _fate(record: Finished, paragraphs: int) -> str:
-    kept = record.struct["kept"]
-    place = " (nothing left: in the dropped records)" if "position" in record.struct else ""
-    if "spans" in record.struct:
+    kept = record.struct.kept
+    place = " (nothing left: in the dropped records)" if record.struct.position >= 0 else ""
+    if record.struct.spans is not None:
         place = " (annotated: nothing was taken out)"
     return f"text     {many(paragraphs, 'paragraph')}, {kept} kept{place}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from dedup.config import Config
 from dedup.records import I32, I64, U8, U16, U32, U64, Strings
 from dedup.text import kernels, utf8, wrapping
 from dedup.text.arabic import fold, fold_table, sign_table
+from dedup.text.digest import digests
 
 USUAL = 5  # bytes a token, hardly ever fewer: memory that nobody writes to has its price, too
 
@@ -79,11 +80,13 @@ class Scan(NamedTuple):
         residue: uint8[n]; 1 where a line between a block and the next one of its text holds
             something that shows nothing, such as an embedded widget leaves behind.
         chars: int32; characters of each text.
+        digest: uint64; of each text, as it came.
     """
 
     blocks: Blocks
     residue: U8
     chars: I32
+    digest: U64
 
 
 def scan(
@@ -104,8 +107,9 @@ def scan(
         seed: of the tokens' hashes.
     """
     buf, starts = _utf8(texts)
+    digest = digests(buf, starts)
     if not buf.size:
-        return _nothing(starts.size - 1)
+        return _nothing(digest)
     if lines:
         _unwrap(buf, starts)
     room = int(kernels.count_newlines(buf)) + starts.size - 1
@@ -133,7 +137,12 @@ def scan(
         record, start, end, found.key, found.pointer, found.tokens, found.shape, found.lead,
         found.tail, content, echo, found.cut, cut_start,
     )  # fmt: skip
-    return Scan(blocks, residue, chars)
+    return Scan(blocks, residue, chars, digest)
+
+
+def digests_of(texts: Iterable[str]) -> U64:
+    """uint64[n]; the digest of each text."""
+    return digests(*_utf8(Strings.of(texts)))
 
 
 def unwrapped(text: str) -> str:
@@ -147,8 +156,8 @@ def _unwrap(buf: U8, starts: I64) -> None:
     wrapping.unwrap(buf, starts, np.empty(wrapping.WIDEST + 2, dtype=np.int64))
 
 
-def _nothing(n: int) -> Scan:
-    """What n empty texts hold."""
+def _nothing(digest: U64) -> Scan:
+    """What n empty texts hold, whose digests are uint64[n]."""
     small, place = np.zeros(0, dtype=np.uint8), np.zeros(0, dtype=np.int32)
     blocks = Blocks(
         record=place, start=place, end=place, key=np.zeros(0, dtype=np.uint64),
@@ -156,7 +165,7 @@ def _nothing(n: int) -> Scan:
         shape=np.zeros(0, dtype=np.uint16), lead=small, tail=small, content=small, echo=small,
         cut=np.zeros(0, dtype=np.int64), cut_start=place,
     )  # fmt: skip
-    return Scan(blocks, small, np.zeros(n, dtype=np.int32))
+    return Scan(blocks, small, np.zeros(digest.size, dtype=np.int32), digest)
 
 
 def stems(texts: Sequence[str]) -> list[U32]:

@@ -10,7 +10,7 @@ import numpy as np
 from dedup.config import Config
 from dedup.engines.memory import Memory
 from dedup.engines.threads import in_order
-from dedup.records import I32, I64, U8, Batch, Names
+from dedup.records import I32, I64, U8, U64, Batch, Names
 from dedup.text.blocks import Blocks, Scan, scan
 from dedup.text.lexicon import ROLES, Lexicon
 
@@ -46,6 +46,7 @@ class Corpus(NamedTuple):
             block begins with, 0 for none.
         residue: uint8[n]; as of `Scan`.
         chars: int32[records]; characters of each text; 0 for texts of earlier runs.
+        digest: uint64[records]; of each text as it came; 0 for texts of earlier runs.
         ids: id of each record.
         dates: date of each record as it came, "" if unknown; empty if not wanted.
         source: int32[records]; index into `sources`.
@@ -62,6 +63,7 @@ class Corpus(NamedTuple):
     phrases: dict[str, U8]
     residue: U8
     chars: I32
+    digest: U64
     ids: Sequence[str]
     dates: list[str]
     source: I32
@@ -137,7 +139,7 @@ def build(
     more = _Columns({"residue": np.uint8, **dict.fromkeys(JUDGED, np.uint8)}, memory)
     ids = Names()
     dates: list[str] = []
-    each = _Columns({"source": np.int32, "chars": np.int32}, memory)
+    each = _Columns({"source": np.int32, "chars": np.int32, "digest": np.uint64}, memory)
     known: dict[str, int] = {}
     fixed: list[tuple[int, str]] = []
 
@@ -160,7 +162,9 @@ def build(
         if dated:
             dates += batch.dates
         numbers = [known.setdefault(name, len(known)) for name in batch.sources]
-        each.add({"source": np.array(numbers, dtype=np.int32), "chars": scans[0].chars})
+        digest = scans[0].digest if batch.digests is None else batch.digests
+        source = np.array(numbers, dtype=np.int32)
+        each.add({"source": source, "chars": scans[0].chars, "digest": digest})
         for number, head in enumerate(batch.heads, base):
             fixed += [(number, kind) for kind in head]
         memory.relax()
