@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,6 +15,9 @@ import orjson
 from dedup.clean import Progress, Source, clean
 from dedup.config import Config
 from dedup.errors import InputError, NothingRead
+from dedup.finished import refuse_mixture
+from dedup.formats.outputs import sibling
+from dedup.formats.publish import recover
 from dedup.records import Counts
 
 
@@ -74,9 +78,14 @@ def check(
     """
     if most < 0:
         raise InputError(f"--show: {most} is no number of findings; try 20")
+    named = [sources] if isinstance(sources, (str, os.PathLike, Mapping)) else list(sources)
+    for path in (Path(one) for one in named if isinstance(one, (str, os.PathLike))):
+        if path.is_file() and sibling(path, "removed").is_file():
+            recover(path)
+            refuse_mixture(path, *(sibling(path, what) for what in ("removed", "dropped")))
     with tempfile.TemporaryDirectory() as folder:
         removed = Path(folder) / "check.removed.jsonl"
-        result = clean(sources, removed=removed, discard=True, config=config, progress=progress)
+        result = clean(named, removed=removed, discard=True, config=config, progress=progress)
         counts = result.counts
         if counts.rejected and not counts.records:
             raise NothingRead(counts.why_rejected[0], counts.rejected)

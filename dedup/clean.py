@@ -65,6 +65,8 @@ def clean(
     attributes: str | os.PathLike[str] | None = None,
     index: str | os.PathLike[str] | None = None,
     discard: bool = False,
+    force: bool = False,
+    spared: Iterable[str | os.PathLike[str]] = (),
     config: Config | None = None,
     progress: Progress | None = None,
     **settings: Any,
@@ -84,6 +86,8 @@ def clean(
         index: a file that remembers what earlier runs saw, and what this one sees.
         discard: hold no rows in memory, only counts and groups; where no file is named, an index
             forgets the run, too (a dry run).
+        force: replace files under the names of outputs though this program did not write them.
+        spared: files besides the inputs that no output may replace, such as one of settings.
         config: all settings; or give single ones by name: `clean(p, threshold=0.8)`.
         progress: called now and then.
 
@@ -106,15 +110,25 @@ def clean(
         if attributes is not None
         else None
     )
-    given = [Path(config.overrides)] if config.overrides else []
-    outputs.check([*given, *(item.path for item in inputs.inputs if item.path)])
-    with _opened(index, config, progress) as seen:
-        with outputs, Memory(config.memory_limit()) as memory:
+    taken = [*spared, *files_of(index), *filter(None, [config.overrides])]
+    taken += [item.path for item in inputs.inputs if item.path]
+    outputs.check(taken, force=force)
+    with _opened(index, config, progress) as seen, outputs:
+        with Memory(config.memory_limit()) as memory:
             sink = Sink(outputs, discard, beside)
             result = run(inputs, sink, config, memory, progress, seen)
+        commit = None
         if seen is not None and (outputs.writes or not discard):
-            seen.commit()
+            seen.prepare()
+            commit = seen.commit
+        outputs.publish(commit)
     return result
+
+
+def files_of(index: str | os.PathLike[str] | None) -> list[str]:
+    """The files that an index lies in, while it is written to, too."""
+    name = "" if index is None else os.fspath(index)
+    return [name + end for end in ("", "-wal", "-shm", "-journal")] if name else []
 
 
 @contextmanager
@@ -191,7 +205,7 @@ def run(
 
     write(judged, rows, config, counts, sink.put)
     if "stats" in sink.paths:
-        sink.put("stats", summary.stats(counts, inputs.fields))
+        sink.put("stats", summary.stats(counts, inputs.fields, judged.run_id))
     if sink.attributes is not None:
         write_attributes(judged, inputs, sink.attributes, sink.put)
     if "spans" in sink.paths:
@@ -201,7 +215,7 @@ def run(
         from dedup.report import page, sights  # noqa: PLC0415 - Jinja and its like take time
 
         found = sights.sights(judged, lambda numbers: _texts(inputs, numbers, len(corpus.runs)))
-        sink.put("report", page.render(counts, found, config))
+        sink.put("report", page.render(counts, found, config, judged.run_id))
     return Result(counts, dict(inputs.fields), corpus, groups, sink.lines, sink.paths)
 
 

@@ -116,6 +116,9 @@ def _parser() -> argparse.ArgumentParser:
     clean.add_argument(
         "--spans", metavar="PATH", help="write every record with what goes as spans, for Prodigy"
     )
+    clean.add_argument(
+        "--force", action="store_true", help="replace files that dedup did not write"
+    )
     clean.add_argument("--dry-run", action="store_true", help="only tell what would be done")
     _add_verbosity(clean)
     _add_settings(clean)
@@ -131,6 +134,9 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument("--removed", metavar="PATH", help="removals, if not beside CLEAN")
     restore.add_argument("--text-field", default="", metavar="NAME", help="as 'dedup clean' had it")
     restore.add_argument("--id-field", default="", metavar="NAME", help="as 'dedup clean' had it")
+    restore.add_argument(
+        "--force", action="store_true", help="replace OUT though it holds no records"
+    )
     restore.add_argument("-q", "--quiet", action="store_true", help="no summary")
     restore.set_defaults(run=_restore)
     cli_index.add(commands)
@@ -271,6 +277,8 @@ def _clean(arguments: argparse.Namespace) -> int:
             **files,
             index=arguments.index,
             discard=arguments.dry_run or not arguments.out,
+            force=arguments.force,
+            spared=[arguments.config] if arguments.config else [],
             config=config,
             progress=bar.tell,
         )
@@ -287,14 +295,22 @@ def _stream(arguments: argparse.Namespace, config: Config) -> int:
     if any(getattr(arguments, name) for name in FILES if name != "removed"):
         raise InputError("--stream writes nothing but records and --removed; all else needs a run")
     begun = time.monotonic()
-    from dedup.clean import warm_up  # noqa: PLC0415
+    from dedup.clean import files_of, warm_up  # noqa: PLC0415
     from dedup.formats.outputs import StandardOutput  # noqa: PLC0415
     from dedup.report import summary  # noqa: PLC0415
     from dedup.stream import Cleaner, clean_stream  # noqa: PLC0415
 
     warm_up()
     with Cleaner(arguments.index, config) as cleaner:
-        clean_stream(sys.stdin.buffer, cleaner, StandardOutput(), arguments.removed)
+        settings = filter(None, (arguments.config, config.overrides))
+        clean_stream(
+            sys.stdin.buffer,
+            cleaner,
+            StandardOutput(),
+            arguments.removed,
+            force=arguments.force,
+            spared=[*files_of(arguments.index), *settings],
+        )
     if not arguments.quiet:
         seconds = time.monotonic() - begun
         print(summary.summary(cleaner.counts, {}, {}, seconds), file=sys.stderr)
@@ -321,6 +337,7 @@ def _restore(arguments: argparse.Namespace) -> int:
             arguments.cleaned,
             arguments.out,
             removed=arguments.removed,
+            force=arguments.force,
             config=Config(text_field=arguments.text_field, id_field=arguments.id_field),
         )
     except RestoreError as error:

@@ -18,6 +18,7 @@ def restore(
     out: str | os.PathLike[str] | None = None,
     *,
     removed: str | os.PathLike[str] | None = None,
+    force: bool = False,
     config: Config | None = None,
 ) -> int:
     """Write the records as they were before `clean`, in input order.
@@ -30,6 +31,7 @@ def restore(
         cleaned: what `clean` wrote; its removals and dropped records are found beside it.
         out: where the records go; "-" or None for standard output.
         removed: the removals, if they are not beside `cleaned`.
+        force: replace `out` though it holds no records.
         config: `text_field` and `id_field`, when `clean` was told them.
 
     Returns:
@@ -46,7 +48,8 @@ def restore(
     outputs = Outputs(os.fspath(out) if out else "-")
     outputs.texts = names_of("text", config)
     outputs.paths = {name: path for name, path in outputs.paths.items() if name == "clean"}
-    outputs.check([clean_path, removed_path, run.dropped])
+    outputs.roles["clean"] = "restored"
+    outputs.check([clean_path, removed_path, run.dropped], force=force)
     count = 0
     with outputs:
         for record in run:

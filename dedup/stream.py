@@ -7,7 +7,7 @@ import os
 import select
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from dedup.config import Config
 from dedup.engines.memory import Memory
 from dedup.errors import ConfigError, InputError
 from dedup.formats.inputs import Inputs, as_lines, piece
-from dedup.formats.outputs import StandardOutput, beside
+from dedup.formats.outputs import Outputs, StandardOutput
 from dedup.index.index import Index
 from dedup.records import Counts
 from dedup.result import Result
@@ -43,6 +43,10 @@ class Cleaner:
         index: a file; made if it is not there.
         config: all settings; or give single ones by name.
 
+    Attributes:
+        counts: of all that was cleaned.
+        before_commit: files that must be on the disk before what they hold is remembered.
+
     Raises:
         ConfigError: a setting cannot be.
         IndexFileError: the index cannot be used.
@@ -63,6 +67,7 @@ class Cleaner:
         self._lock = threading.Lock()
         self._begun = 0.0
         self._taken = 0
+        self.before_commit: Sequence[IO[bytes]] = ()
 
     def __call__(self, record: Mapping[str, Any]) -> dict[str, Any] | None:
         """The record cleaned; None when nothing of it is left.
@@ -114,6 +119,8 @@ class Cleaner:
 
     def _commit(self, *, soon: bool = False) -> None:
         if self._begun:
+            for file in self.before_commit:  # nothing is known that is in no file
+                os.fsync(file.fileno())
             self._index.commit(soon=soon)
             self._begun = 0.0
 
@@ -146,6 +153,9 @@ def clean_stream(
     cleaner: Cleaner,
     out: IO[bytes] | StandardOutput,
     removed: str | None = None,
+    *,
+    force: bool = False,
+    spared: Iterable[str] = (),
 ) -> None:
     """Clean JSON lines as they come, and write each out before long.
 
@@ -157,13 +167,18 @@ def clean_stream(
         cleaner: what was seen before.
         out: where cleaned records go; flushed before what was seen is committed.
         removed: path of the removals.
+        force: append to files though this program did not write them.
+        spared: files that are not to be written to.
 
     Raises:
         InputError: a file cannot be written.
     """
-    paths = {name: path for name, path in beside(removed).items() if removed}
+    outputs = Outputs(None, removed)
+    outputs.paths.pop("clean", None)
+    outputs.check(spared, force=force)
     with ExitStack() as stack:
-        files = {name: stack.enter_context(_appended(path)) for name, path in paths.items()}
+        files = {name: stack.enter_context(_appended(p)) for name, p in outputs.paths.items()}
+        cleaner.before_commit = list(files.values())
         for data in arriving(source):
             if not data:  # nobody shall wait for an index that is not written to
                 cleaner.commit()

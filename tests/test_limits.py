@@ -9,8 +9,8 @@ import resource
 import select
 import subprocess
 import sys
-import tempfile
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -305,14 +305,14 @@ def test_temporary_files_that_do_not_fit_are_told(tmp_path):
 
 def test_a_folder_without_permission(tmp_path, monkeypatch, capsys):
     (tmp_path / "in.jsonl").write_bytes(GOOD)
-    make = tempfile.mkstemp
+    make = os.open
 
-    def denied(*arguments, dir=None, **how):  # root may write everywhere
-        if dir == tmp_path:
+    def denied(path, flags, *arguments, **how):  # root may write everywhere
+        if flags & os.O_CREAT and Path(path).parent == tmp_path:
             raise PermissionError(13, "Permission denied")
-        return make(*arguments, dir=dir, **how)
+        return make(path, flags, *arguments, **how)
 
-    monkeypatch.setattr(tempfile, "mkstemp", denied)
+    monkeypatch.setattr(os, "open", denied)
     out = tmp_path / "o.jsonl"
     assert main(["clean", "-q", str(tmp_path / "in.jsonl"), "-o", str(out)]) == 2
     told = SHOWN["a folder that may not be written to"].replace("o.jsonl", str(out))

@@ -133,7 +133,7 @@ def test_nothing_of_the_data_runs(browser, hostile, width):
         assert not strange & census.keys()
         assert not [name for name in census if name.startswith("@")]
         assert census["form"] == 1
-        assert census["meta"] == 5
+        assert census["meta"] == 6
         said = "".join(page.locator("header, main, footer").all_text_contents())
         assert not re.search("[\u202a-\u202e\u2066-\u2069\u2028\x00-\x08\x0b-\x1f\ufeff]", said)
         assert "U+202E" in said

@@ -135,7 +135,7 @@ def test_killed_it_goes_on_where_it_was(tmp_path):
         (["-", "--stream", "-o", "-", "--stats", "s.json"],
          "--stream writes nothing but records and --removed; all else needs a run"),
         (["-", "--stream", "-o", "-", "--removed", "no/such/folder.jsonl"],
-         "no/such/folder.jsonl: No such file or directory"),
+         "no/such/folder.jsonl: its folder does not exist; make it first"),
     ],
 )  # fmt: skip
 def test_what_a_stream_cannot_do_is_told(tmp_path, flags, said):

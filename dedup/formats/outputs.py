@@ -6,12 +6,10 @@ import ctypes
 import gzip
 import os
 import select
-import signal
 import sys
-import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +17,16 @@ from typing import IO, Any
 
 from dedup.errors import InputError
 from dedup.formats import columns
+from dedup.formats.ours import is_ours
+from dedup.formats.publish import (
+    Publication,
+    journal_of,
+    like_before,
+    make_part,
+    one_line,
+    recover,
+    sweep,
+)
 from dedup.records import Buffer
 
 UNWRITTEN = (".bz2", ".xz")
@@ -44,7 +52,7 @@ class StandardOutput:
     def write(self, data: Buffer) -> None:
         """Write all bytes."""
         rest = memoryview(data)
-        with _one_line("standard output"):
+        with one_line("standard output"):
             while rest:
                 try:
                     taken = self._file.write(rest)
@@ -56,7 +64,7 @@ class StandardOutput:
 
     def flush(self) -> None:
         """Hand on what lies in the buffer."""
-        with _one_line("standard output"):
+        with one_line("standard output"):
             while True:
                 try:
                     self._file.flush()
@@ -83,6 +91,7 @@ class Outputs:
     Attributes:
         paths: where each file goes.
         texts: the fields that may hold a text, for an output of texts alone.
+        roles: what a file is, where its name does not say it.
 
     The other files stand beside the removals: OUT.dropped.jsonl and OUT.rejected.jsonl, written
     only when there is something to say; left-overs of an earlier run under these names go.
@@ -103,6 +112,9 @@ class Outputs:
         self._temporary: dict[str, Path] = {}
         self._waiting: Counter[str] = Counter()  # bytes of each file since it was last asked
         self.texts: Sequence[str] = ()
+        self.roles: dict[str, str] = {}
+        self._published = False
+        self._guarded = False  # whether only what this program wrote is replaced
         self._to_stdout = out == "-"
         if out and not self._to_stdout:
             self.paths["clean"] = Path(out)
@@ -138,13 +150,18 @@ class Outputs:
         """Whether what is written under a name goes anywhere."""
         return name in self.paths or (name == "clean" and self._to_stdout)
 
-    def check(self, inputs: Iterable[Path]) -> None:
-        """Refuse to write over an input, or into a folder that is not there.
+    def check(self, taken: Iterable[str | os.PathLike[str]], *, force: bool = False) -> None:
+        """Refuse to write over what is read or kept for other runs, over a file that this program
+        did not write, or into a folder that is not there.
+
+        Args:
+            taken: the inputs, the index, files of settings and decisions.
+            force: whether files that this program did not write may be replaced.
 
         Raises:
-            InputError: one of the outputs is an input, or its folder is missing.
+            InputError: one of the outputs cannot be written.
         """
-        read = {os.path.realpath(path) for path in inputs}
+        read = {os.path.realpath(path) for path in taken}
         real = [os.path.realpath(path) for path in self.paths.values()]
         for path, place in zip(self.paths.values(), real, strict=True):
             if real.count(place) > 1:
@@ -161,12 +178,25 @@ class Outputs:
             if path.suffix.lower() in UNWRITTEN:
                 raise InputError(f"{path}: output is .jsonl, .jsonl.gz, .jsonl.zst, .parquet or "
                                  f".txt; name it {path.stem}.gz")  # fmt: skip
-            if path in self._own_folder:
-                continue
-            if not path.resolve().parent.is_dir():
+            if path not in self._own_folder and not path.resolve().parent.is_dir():
                 raise InputError(f"{path}: its folder does not exist; make it first")
+        self._guarded = not force
+        for name in self.paths:
+            self._look_again(name)
+
+    def _look_again(self, name: str) -> None:
+        path, what = self.paths[name], self.roles.get(name, name)
+        if self._guarded and not is_ours(path.resolve(), what, self.paths.get("removed")):
+            raise InputError(
+                f"{path}: exists, and dedup did not write it; name another file, or replace it "
+                "with --force"
+            )
 
     def __enter__(self) -> Outputs:
+        for path in self.paths.values():
+            recover(path)
+        for path in self.paths.values():
+            sweep(path.resolve())
         return self
 
     def write(self, name: str, data: Buffer) -> None:
@@ -181,7 +211,7 @@ class Outputs:
         elif name in self.paths:
             if name not in self._files:
                 self._open(name)
-            with _one_line(self.paths[name]):
+            with one_line(self.paths[name]):
                 self._packers.get(name, self._files[name]).write(data)
             self._waiting[name] += len(data)
             if self._waiting[name] > AHEAD and not self._is_converted(name):
@@ -190,14 +220,11 @@ class Outputs:
 
     def _open(self, name: str) -> None:
         path = self.paths[name].resolve()  # what a link points to is replaced, not the link
-        with _one_line(path):
+        with one_line(path):
             if self.paths[name] in self._own_folder:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(
-                prefix=f".{path.name}.", suffix=".part", dir=path.parent
-            )
-        self._temporary[name] = Path(temporary)
-        file = os.fdopen(handle, "w+b", buffering=1 << 20)
+            file = make_part(path)
+        self._temporary[name] = Path(file.name)
         self._files[name] = file
         suffix = path.suffix.lower()
         if suffix == ".gz":
@@ -213,33 +240,62 @@ class Outputs:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is None:
-            self._finish()
-        else:
+        if error is not None:
             self._discard()
+        elif not self._published:
+            self.publish()
+
+    def publish(self, commit: Callable[[], None] | None = None) -> None:
+        """Give all files their names.
+
+        Args:
+            commit: called when they have them; where it fails, the files that were there before
+                come back. See `Publication`.
+
+        Raises:
+            InputError: a file cannot be written; all are as they were.
+        """
+        self._published = True
+        try:
+            self._finish()
+            moves = {}
+            for name, part in self._temporary.items():
+                self._look_again(name)
+                moves[part] = self.paths[name].resolve()
+                with one_line(self.paths[name]):
+                    like_before(part, moves[part])
+            gone = [
+                self.paths[name].resolve()
+                for name in ("dropped", "rejected")
+                if name in self.paths and name not in self._files and self.paths[name].exists()
+            ]
+            if moves or gone:
+                first = next(iter(self.paths.values())).resolve()
+                Publication(moves, gone, journal_of(first)).publish(commit)
+            elif commit is not None:
+                commit()
+        except BaseException:
+            self._discard()
+            raise
+        for file in self._files.values():
+            file.close()
 
     def _finish(self) -> None:
+        """Have all parts whole, and on the disk."""
         if self._to_stdout:
             StandardOutput().flush()
         for name in ("clean", "removed", "kept"):
             if name in self.paths and name not in self._files:
                 self._open(name)
-        try:
-            for name, file in self._files.items():
-                with _one_line(self.paths[name]):
-                    if name in self._packers:
-                        self._packers[name].close()
-                    file.flush()
-                    if self._is_converted(name):
-                        self._convert(name)
-                    file.close()
-                    with self._temporary[name].open("rb") as written:
-                        os.fsync(written.fileno())
-            with _undisturbed():
-                self._rename()
-        except BaseException:
-            self._discard()
-            raise
+        for name, file in list(self._files.items()):
+            with one_line(self.paths[name]):
+                if name in self._packers:
+                    self._packers[name].close()
+                file.flush()
+                if self._is_converted(name):
+                    self._convert(name)
+                with self._temporary[name].open("rb") as written:
+                    os.fsync(written.fileno())
 
     def _is_converted(self, name: str) -> bool:
         """Whether a file is made of its JSON lines when they are complete."""
@@ -247,34 +303,24 @@ class Outputs:
 
     def _convert(self, name: str) -> None:
         """Make of JSON lines what the file's name says."""
-        suffix = self.paths[name].suffix.lower()
-        lines, temporary = self._files[name], self._temporary[name]
-        made = temporary.with_suffix(suffix)
-        self._temporary[name] = made
-        try:
-            lines.seek(0)
-            if suffix == ".parquet":
-                columns.to_parquet(lines, made, str(self.paths[name]))
-            else:
-                with made.open("wb") as out:
-                    columns.to_text(lines, out, self.texts)
-        finally:
-            temporary.unlink()
-
-    def _rename(self) -> None:
-        umask = os.umask(0)
-        os.umask(umask)
-        for name, temporary in self._temporary.items():
-            with _one_line(self.paths[name]):
-                temporary.chmod(0o666 & ~umask)
-                temporary.replace(self.paths[name].resolve())
-        for name in ("dropped", "rejected"):
-            if name in self.paths and name not in self._files:
-                self.paths[name].unlink(missing_ok=True)
+        lines, path = self._files[name], self.paths[name].resolve()
+        lines.seek(0)
+        with one_line(path):
+            made = make_part(path)
+        self._files[f"{name} made"], place = made, Path(made.name)
+        self._temporary[f"{name} made"] = place
+        if path.suffix.lower() == ".parquet":
+            columns.to_parquet(lines, place, str(self.paths[name]))
+        else:
+            with place.open("wb") as out:
+                columns.to_text(lines, out, self.texts)
+        del self._temporary[f"{name} made"]
+        self._temporary[name].unlink()
+        self._temporary[name] = place
 
     def _discard(self) -> None:
         for file in self._files.values():
-            with suppress(OSError):  # the disk may be full; the file goes anyway
+            with suppress(OSError, ValueError):  # the disk may be full; the file goes anyway
                 file.close()
         for temporary in self._temporary.values():
             temporary.unlink(missing_ok=True)
@@ -296,27 +342,6 @@ def _sync_file_range() -> Any:
     return ask
 
 
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Requests to end wait until the files have their names, all of them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _one_line(place: Path | str) -> Iterator[None]:
-    """Says in one line what the system says about an output; a closed pipe is another matter."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise InputError(f"{place}: {error.strerror}") from error
-
-
 def sibling(path: Path, what: str) -> Path:
     """OUT.jsonl -> OUT.<what>.jsonl, compressed as OUT is; JSON lines beside other forms, too."""
     packing = path.suffix if path.suffix.lower() in (".gz", ".zst") else ""
@@ -324,11 +349,6 @@ def sibling(path: Path, what: str) -> Path:
     for suffix in (".jsonl", ".parquet", ".txt"):
         stem = stem.removesuffix(suffix)
     return path.with_name(f"{stem}.{what}.jsonl{packing}")
-
-
-def beside(removed: str | None) -> dict[str, Path]:
-    """Where removals go, and what is set aside, when there is no file of cleaned records."""
-    return {k: path for k, path in Outputs(None, removed).paths.items() if k != "clean"}
 
 
 def _zstd(path: Path) -> Any:

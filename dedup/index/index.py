@@ -70,6 +70,10 @@ class Index:
         """Add the run's records; see `dedup.index.remember`."""
         remember(self._store, known, groups, stories, evidence, residue, habits, time.time())
 
+    def prepare(self) -> None:
+        """Have all that `commit` needs at hand, so that it does not fail for want of room."""
+        self._store.flush()
+
     def commit(self, *, soon: bool = False) -> None:
         """Make the run part of the index; see `Store.commit`."""
         self._store.commit(soon=soon)

@@ -12,6 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from dedup import __version__
 from dedup.config import Config, flag_of
 from dedup.records import KINDS, Counts
 from dedup.report.sights import BINS, Sights
@@ -38,25 +39,28 @@ def shown(text: str) -> Markup:
     return Markup(str(escape(text)).translate(_UNSEEN))
 
 
-def render(counts: Counts, sights: Sights, config: Config) -> bytes:
+def render(counts: Counts, sights: Sights, config: Config, run_id: str | None = None) -> bytes:
     """The report as an HTML file; where that would be large, of a part of what there is to show.
 
     Args:
         counts: of the run.
         sights: what to show.
         config: of the run.
+        run_id: what all its files have in common.
     """
-    page = _render(counts, sights, config)
+    page = _render(counts, sights, config, run_id)
     while len(page) > MOST and sights != sights.fewer():
         sights = sights.fewer()
-        page = _render(counts, sights, config)
+        page = _render(counts, sights, config, run_id)
     return page
 
 
-def _render(counts: Counts, sights: Sights, config: Config) -> bytes:
+def _render(counts: Counts, sights: Sights, config: Config, run_id: str | None) -> bytes:
     style, script = (_asset(name) for name in ("report.css", "report.js"))
     page = _environment().get_template("report.html")
     return page.render(
+        version=__version__,
+        run_id=run_id,
         counts=counts,
         sights=sights,
         config=config,

@@ -138,10 +138,13 @@ def _sources(counts: Counts) -> list[str]:
     return lines
 
 
-def stats(counts: Counts, fields: Mapping[tuple[str, str], int]) -> bytes:
+def stats(
+    counts: Counts, fields: Mapping[tuple[str, str], int], run_id: str | None = None
+) -> bytes:
     """All counts as JSON; the same input gives the same bytes."""
     row: dict[str, Any] = asdict(counts)
     row["fields"] = {f"{meaning} <- {name}": n for (meaning, name), n in sorted(fields.items())}
+    row["run_id"] = run_id
     return orjson.dumps(row, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
