@@ -89,3 +89,20 @@ def test_one_lead_at_the_end_is_no_teaser_where_hardly_a_record_ends_so():
     record = {"id": "y", "source": "s", "title": "متاحف العاصمة", "text": text}
     assert "related" not in kinds(dedup.clean(many([other, record])), record)
     assert kinds(dedup.clean(many([other, record])[-6:]), record)[2] == "related"
+
+
+MENU = ("مركز الأخبار", "صفحات الرأي", "دليل الطقس")
+
+
+@pytest.mark.parametrize(("pages", "goes"), [(40, True), (16, True), (4, False)])
+def test_a_menu_goes_wherever_it_stands(pages, goes):
+    """A line of debris that no other page has stands before it, so that it is at no edge."""
+    rows = []
+    for n in range(40):
+        debris = f"صفحة{n} أرشيف{n} شبكة{n} طابع{n}\n" if n % 2 else ""
+        menu = "".join(f"{line}\n" for line in MENU) if n < pages else ""
+        own = f"البلدة{n} الملعب{n} المرفأ{n}"
+        text = f"{debris}{menu}تستعد {own} لافتتاح السوق بعد أعمال طويلة دامت أعواما عدة في الحي."
+        rows.append({"id": str(n), "source": "s", "text": text})
+    found = kinds(dedup.clean(rows), rows[1])
+    assert found[:4] == [None, *["boilerplate" if goes else None] * len(MENU)]

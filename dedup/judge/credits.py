@@ -17,6 +17,7 @@ from dedup.text.corpus import Corpus
 AT_EDGE = 0.9  # share of a standing line's places that must be at the same edge
 CREDIT_TOKENS = 12
 LISTED_TOKENS = 5  # a link has as many words
+ANYWHERE = 12  # stories, and a quarter of its source's, that no line of an article stands in
 SUPPORT = 3  # stories of a source that must share a template
 
 
@@ -50,7 +51,8 @@ def judge_edges(
 
 
 def _stands(evidence: Evidence) -> Bool:
-    """Lines that stand at the same edge of many different stories of their source.
+    """Lines that stand at the same edge of many different stories of their source, or anywhere in
+    so many of them as no article's own text does.
 
     A sentence of background that closes many stories on one matter stands there too, and copies
     of one story end alike: prose must recur more often than a line that is no sentence, and more
@@ -65,7 +67,8 @@ def _stands(evidence: Evidence) -> Bool:
         | (spread >= 12)
     )
     edge = (evidence.head >= AT_EDGE) | (evidence.tail >= AT_EDGE)
-    return np.asarray(often & edge & (evidence.length > 0))
+    everywhere = (spread >= ANYWHERE) & (4 * spread >= records)
+    return np.asarray(((often & edge) | everywhere) & (evidence.length > 0))
 
 
 def _footers(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:
