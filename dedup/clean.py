@@ -112,6 +112,8 @@ def clean(
         with outputs, Memory(config.memory_limit()) as memory:
             sink = Sink(outputs, discard, beside)
             result = run(inputs, sink, config, memory, progress, seen)
+            if seen is not None and (outputs.writes or not discard):
+                seen.prepare()
         if seen is not None and (outputs.writes or not discard):
             seen.commit()
     return result

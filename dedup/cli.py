@@ -10,11 +10,11 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from dedup import __version__, cli_index
 from dedup.config import Config, flag_of
-from dedup.errors import DedupError, InputError, one_line
+from dedup.errors import DedupError, InputError, one_line, without_secrets
 
 if TYPE_CHECKING:
     from dedup.result import Result
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _wrong(what: str) -> int:
-    print(f"dedup: {one_line(what)}", file=sys.stderr)
+    print(f"dedup: {one_line(without_secrets(what))}", file=sys.stderr)
     return 2
 
 
@@ -77,8 +77,14 @@ def _stop(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the arguments; one of them may be an address with a password."""
+        super().error(without_secrets(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="dedup",
         description="Clean dumps of scraped Arabic news: each thing said once, nothing else lost.",
         epilog=EXAMPLES,
