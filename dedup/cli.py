@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 WAITING = "waiting for the index"
 FILES = ("removed", "stats", "explain_kept", "report", "spans", "attributes")  # outputs besides OUT
 COMPILING = "dedup: compiling for this machine, once; later runs start at once"
-UNKEPT = "dedup: compiling for this run only; set NUMBA_CACHE_DIR to a folder to keep it in"
 
 EXAMPLES = """\
 examples:
@@ -258,14 +257,12 @@ def _clean(arguments: argparse.Namespace) -> int:
         return _stream(arguments, config)
     begun = time.monotonic()
     quiet = arguments.quiet
-    from dedup.clean import clean, is_warm, warm_up  # noqa: PLC0415
-    from dedup.engines import kept, memory  # noqa: PLC0415
+    from dedup.clean import clean  # noqa: PLC0415
+    from dedup.engines import memory  # noqa: PLC0415
     from dedup.report import summary  # noqa: PLC0415
 
     memory.share()
-    if not quiet and not is_warm():
-        print(COMPILING if kept.can_keep() else UNKEPT, file=sys.stderr, flush=True)
-    warm_up()
+    _warm_up(quiet)
     with _Bar(quiet) as bar:
         files = dict.fromkeys(FILES)
         if not arguments.dry_run:
@@ -286,18 +283,26 @@ def _clean(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _warm_up(quiet: bool) -> None:
+    from dedup.clean import is_warm, warm_up  # noqa: PLC0415
+    from dedup.engines import kept  # noqa: PLC0415
+
+    if not quiet and not is_warm() and kept.can_keep():
+        print(COMPILING, file=sys.stderr, flush=True)
+    warm_up()
+
+
 def _stream(arguments: argparse.Namespace, config: Config) -> int:
     if arguments.inputs != ["-"] or arguments.out != "-" or arguments.dry_run:
         raise InputError("--stream cleans standard input to standard output: dedup clean - -o -")
     if any(getattr(arguments, name) for name in FILES if name != "removed"):
         raise InputError("--stream writes nothing but records and --removed; all else needs a run")
     begun = time.monotonic()
-    from dedup.clean import warm_up  # noqa: PLC0415
     from dedup.formats.outputs import StandardOutput  # noqa: PLC0415
     from dedup.report import summary  # noqa: PLC0415
     from dedup.stream import Cleaner, clean_stream  # noqa: PLC0415
 
-    warm_up()
+    _warm_up(quiet=True)
     with Cleaner(arguments.index, config) as cleaner:
         clean_stream(sys.stdin.buffer, cleaner, StandardOutput(), arguments.removed)
     if not arguments.quiet:
@@ -351,14 +356,11 @@ def _check(arguments: argparse.Namespace) -> int:
     import json  # noqa: PLC0415
 
     from dedup.check import check  # noqa: PLC0415
-    from dedup.clean import is_warm, warm_up  # noqa: PLC0415
     from dedup.report import summary  # noqa: PLC0415
 
     begun = time.monotonic()
     quiet = arguments.quiet
-    if not quiet and not is_warm():
-        print(COMPILING, file=sys.stderr, flush=True)
-    warm_up()
+    _warm_up(quiet)
     with _Bar(quiet) as bar:
         found = check(arguments.inputs, most=arguments.show, config=config, progress=bar.tell)
     if not quiet:
@@ -377,13 +379,10 @@ def _compare(arguments: argparse.Namespace) -> int:
     config = _config(arguments)
     import json  # noqa: PLC0415
 
-    from dedup.clean import is_warm, warm_up  # noqa: PLC0415
     from dedup.compare import compare  # noqa: PLC0415
     from dedup.report.overlap import overlap  # noqa: PLC0415
 
-    if not arguments.quiet and not is_warm():
-        print(COMPILING, file=sys.stderr, flush=True)
-    warm_up()
+    _warm_up(arguments.quiet)
     found = compare(arguments.one, arguments.other, config=config).as_json()
     as_json = arguments.json
     sys.stdout.write(
