@@ -119,6 +119,7 @@ def clean(
             result = run(inputs, sink, config, memory, progress, seen)
         commit = None
         if seen is not None and (outputs.writes or not discard):
+            outputs.finish()
             seen.prepare()
             commit = seen.commit
         outputs.publish(commit)

@@ -10,11 +10,11 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from dedup import __version__, cli_index
 from dedup.config import Config, flag_of
-from dedup.errors import DedupError, InputError, RestoreError, one_line
+from dedup.errors import DedupError, InputError, RestoreError, one_line, without_secrets
 
 if TYPE_CHECKING:
     from dedup.result import Result
@@ -23,7 +23,6 @@ WAITING = "waiting for the index"
 FILES = ("removed", "stats", "explain_kept", "report", "spans", "attributes")  # outputs besides OUT
 SHOWN = 20  # lines about records that cannot be restored
 COMPILING = "dedup: compiling for this machine, once; later runs start at once"
-UNKEPT = "dedup: compiling for this run only; set NUMBA_CACHE_DIR to a folder to keep it in"
 
 EXAMPLES = """\
 examples:
@@ -69,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _wrong(what: str) -> int:
-    print(f"dedup: {one_line(what)}", file=sys.stderr)
+    print(f"dedup: {one_line(without_secrets(what))}", file=sys.stderr)
     return 2
 
 
@@ -78,8 +77,14 @@ def _stop(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the arguments; one of them may be an address with a password."""
+        super().error(without_secrets(message))
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="dedup",
         description="Clean dumps of scraped Arabic news: each thing said once, nothing else lost.",
         epilog=EXAMPLES,
@@ -259,14 +264,12 @@ def _clean(arguments: argparse.Namespace) -> int:
         return _stream(arguments, config)
     begun = time.monotonic()
     quiet = arguments.quiet
-    from dedup.clean import clean, is_warm, warm_up  # noqa: PLC0415
-    from dedup.engines import kept, memory  # noqa: PLC0415
+    from dedup.clean import clean  # noqa: PLC0415
+    from dedup.engines import memory  # noqa: PLC0415
     from dedup.report import summary  # noqa: PLC0415
 
     memory.share()
-    if not quiet and not is_warm():
-        print(COMPILING if kept.can_keep() else UNKEPT, file=sys.stderr, flush=True)
-    warm_up()
+    _warm_up(quiet)
     with _Bar(quiet) as bar:
         files = dict.fromkeys(FILES)
         if not arguments.dry_run:
@@ -289,18 +292,27 @@ def _clean(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _warm_up(quiet: bool) -> None:
+    from dedup.clean import is_warm, warm_up  # noqa: PLC0415
+    from dedup.engines import kept  # noqa: PLC0415
+
+    if not quiet and not is_warm() and kept.can_keep():
+        print(COMPILING, file=sys.stderr, flush=True)
+    warm_up()
+
+
 def _stream(arguments: argparse.Namespace, config: Config) -> int:
     if arguments.inputs != ["-"] or arguments.out != "-" or arguments.dry_run:
         raise InputError("--stream cleans standard input to standard output: dedup clean - -o -")
     if any(getattr(arguments, name) for name in FILES if name != "removed"):
         raise InputError("--stream writes nothing but records and --removed; all else needs a run")
     begun = time.monotonic()
-    from dedup.clean import files_of, warm_up  # noqa: PLC0415
+    from dedup.clean import files_of  # noqa: PLC0415
     from dedup.formats.outputs import StandardOutput  # noqa: PLC0415
     from dedup.report import summary  # noqa: PLC0415
     from dedup.stream import Cleaner, clean_stream  # noqa: PLC0415
 
-    warm_up()
+    _warm_up(quiet=True)
     with Cleaner(arguments.index, config) as cleaner:
         settings = filter(None, (arguments.config, config.overrides))
         clean_stream(
@@ -371,14 +383,11 @@ def _check(arguments: argparse.Namespace) -> int:
     import json  # noqa: PLC0415
 
     from dedup.check import check  # noqa: PLC0415
-    from dedup.clean import is_warm, warm_up  # noqa: PLC0415
     from dedup.report import summary  # noqa: PLC0415
 
     begun = time.monotonic()
     quiet = arguments.quiet
-    if not quiet and not is_warm():
-        print(COMPILING, file=sys.stderr, flush=True)
-    warm_up()
+    _warm_up(quiet)
     with _Bar(quiet) as bar:
         found = check(arguments.inputs, most=arguments.show, config=config, progress=bar.tell)
     if not quiet:
@@ -397,13 +406,10 @@ def _compare(arguments: argparse.Namespace) -> int:
     config = _config(arguments)
     import json  # noqa: PLC0415
 
-    from dedup.clean import is_warm, warm_up  # noqa: PLC0415
     from dedup.compare import compare  # noqa: PLC0415
     from dedup.report.overlap import overlap  # noqa: PLC0415
 
-    if not arguments.quiet and not is_warm():
-        print(COMPILING, file=sys.stderr, flush=True)
-    warm_up()
+    _warm_up(arguments.quiet)
     found = compare(arguments.one, arguments.other, config=config).as_json()
     as_json = arguments.json
     sys.stdout.write(

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from dedup.errors import one_line
+from dedup.errors import IndexFileError, one_line
 
 
 def add(commands: Any) -> None:
@@ -102,8 +102,11 @@ def _merge(arguments: argparse.Namespace) -> int:
 
 
 def _open(path: str) -> Any:
+    from dedup.index.address import is_shared, shown  # noqa: PLC0415
     from dedup.index.store import Store  # noqa: PLC0415
 
+    if is_shared(path):
+        raise IndexFileError(f"{shown(path)}: is on a server; only index files are looked after")
     return Store(path, None, must_exist=True)
 
 

@@ -15,6 +15,8 @@ Every message names the place, the rule, the value seen and what to try.
 
 from __future__ import annotations
 
+import re
+
 
 class DedupError(Exception):
     """Base of all errors that the program reports in one line (exit code 2)."""
@@ -99,3 +101,14 @@ def one_line(text: str) -> str:
         return text
     return "".join(c if c.isprintable() or c in _PLAIN or "\ud800" <= c <= "\udfff"
                    else ascii(c)[1:-1] for c in text)  # fmt: skip
+
+
+_NAMED = re.compile(r"\b((?:redis|rediss|unix):/*).*@", re.IGNORECASE | re.DOTALL)
+_OPTION = re.compile(r"([?&](?:username|password)=)[^&\s]*", re.IGNORECASE)
+
+
+def without_secrets(text: str) -> str:
+    """A text without what tells who one is in addresses of indexes, which somebody may have given
+    where a file is expected.
+    """
+    return _OPTION.sub(r"\1***", _NAMED.sub(r"\1***@", text))

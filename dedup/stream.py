@@ -8,7 +8,7 @@ import select
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -93,6 +93,18 @@ class Cleaner:
 
     def clean_lines(self, data: bytes, name: str, *, strict: bool = False) -> Result:
         """Clean some JSON lines; `name` is what they are called in messages."""
+        with self.handing_out(data, name, strict=strict) as result:
+            return result
+
+    @contextmanager
+    def handing_out(self, data: bytes, name: str, *, strict: bool = False) -> Iterator[Result]:
+        """The same, to hand the result out in this context: if that fails, what was seen is
+        forgotten.
+
+        Raises:
+            IndexFileError: a shared index was lost to others; before the context, nothing is to be
+                handed out.
+        """
         config = self._strict if strict else self.config
         with self._lock:
             # What was handed out before is committed now: nothing is known that nobody was given.
@@ -103,14 +115,30 @@ class Cleaner:
             if not self._begun:
                 self._index.begin()
                 self._begun = time.monotonic()
-            with self._index.attempt():
+            with self._attempt():
                 memory = Memory(config.memory_limit())
                 result = run(inputs, Sink(), config, memory, None, self._index, streamed=True)
+                if self._index.shared:
+                    self._index.prepare()
+                yield result
             if self._index.shared:  # others wait
                 self._commit()
         self.counts.add(result.counts)
         self.counts.unmet.clear()  # what is not there may come yet
-        return result
+
+    @contextmanager
+    def _attempt(self) -> Iterator[None]:
+        """Forget what is remembered in this context if it fails."""
+        if not self._index.shared:
+            with self._index.attempt():
+                yield
+            return
+        try:
+            yield
+        except BaseException:  # nothing else waits to be committed
+            self._begun = 0.0
+            self._index.rollback()
+            raise
 
     def commit(self) -> None:
         """Make all that was seen so far part of the index."""
@@ -121,14 +149,18 @@ class Cleaner:
         if self._begun:
             for file in self.before_commit:  # nothing is known that is in no file
                 os.fsync(file.fileno())
+            if self._index.shared:  # it is begun anew even if this fails
+                self._begun = 0.0
             self._index.commit(soon=soon)
             self._begun = 0.0
 
     def close(self) -> None:
         """Commit and close the index."""
         with self._lock:
-            self._commit()
-            self._index.close()
+            try:
+                self._commit()
+            finally:
+                self._index.close()
 
     def __enter__(self) -> Cleaner:
         return self
@@ -179,14 +211,19 @@ def clean_stream(
     with ExitStack() as stack:
         files = {name: stack.enter_context(_appended(p)) for name, p in outputs.paths.items()}
         cleaner.before_commit = list(files.values())
-        for data in arriving(source):
-            if not data:  # nobody shall wait for an index that is not written to
-                cleaner.commit()
-                continue
-            result = cleaner.clean_lines(data, "stdin")
-            for name, file in (("clean", out), *files.items()):
-                file.write(b"".join(result.lines(name)))
-                file.flush()
+        try:
+            for data in arriving(source):
+                if not data:  # nobody shall wait for an index that is not written to
+                    cleaner.commit()
+                    continue
+                with cleaner.handing_out(data, "stdin") as result:
+                    for name, file in (("clean", out), *files.items()):
+                        file.write(b"".join(result.lines(name)))
+                        file.flush()
+        finally:
+            for file in files.values():  # what is still to be committed is in them
+                os.fsync(file.fileno())
+            cleaner.before_commit = ()
 
 
 def _appended(path: Path) -> IO[bytes]:

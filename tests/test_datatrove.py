@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import pickle
 import subprocess
 import sys
 from collections import Counter
@@ -121,3 +123,13 @@ def test_without_datatrove_one_line_says_what_to_do():
         "ImportError: dedup.adapters.datatrove needs datatrove; "
         "try: pip install 'newsdedup[datatrove]'\n"
     )
+
+
+def test_what_datatrove_writes_down_shows_no_password(tmp_path):
+    url = "redis://member:s3cret@127.0.0.1:1/0?basename=news"
+    block = pickle.loads(pickle.dumps(Clean(url)))
+    assert os.fspath(block.index) == url
+    LocalPipelineExecutor([block], logging_dir=str(tmp_path)).save_executor_as_json()
+    written = (tmp_path / "executor.json").read_text()
+    assert "redis://127.0.0.1:1/0?basename=news" in written
+    assert "s3cret" not in written

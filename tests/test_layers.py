@@ -47,7 +47,7 @@ INSIDE = {
         "ours outputs encodings spool archives values tables written pages inputs cuts cleaned "
         "write annotations"
     ),
-    "dedup.index": "kernels segments store shared table seen remember index care",
+    "dedup.index": "kernels address segments store entries shared table seen remember index care",
     "dedup.report": "summary plain diff explain overlap sights page",
     "dedup.adapters": "extractors fields worker scrapy datatrove",
 }

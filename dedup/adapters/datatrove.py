@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from dedup.adapters.fields import record_of
 from dedup.config import Config
 from dedup.errors import ConfigError
+from dedup.index.address import Hidden, is_shared
 from dedup.result import Result
 from dedup.stream import Cleaner
 
@@ -72,7 +73,8 @@ class Clean(PipelineStep):  # type: ignore[misc]  # datatrove has no types
             raise ConfigError("give settings by name or a config, not both")
         config = config or Config.of(settings)
         self.config = replace(config, id_field="id", text_field="text")
-        self.index = index
+        # datatrove writes down what its steps hold.
+        self.index = Hidden(os.fspath(index)) if index and is_shared(index) else index
         self.removed = None if removed is None else get_datafolder(removed)
         self.exclusion_writer = exclusion_writer
 

@@ -7,6 +7,7 @@ import gzip
 import os
 import select
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -81,7 +82,8 @@ class Outputs:
     """The files of one run: written under temporary names, renamed together when complete.
 
     Args:
-        out: path of the cleaned records; "-" for standard output, None to write nothing.
+        out: path of the cleaned records; "-" for standard output, which gets them when the run is
+            whole; None to write nothing.
         removed: path of the removals; by default beside `out`.
         stats: path of the counts.
         kept: path of suspicious lines that stay.
@@ -113,9 +115,11 @@ class Outputs:
         self._waiting: Counter[str] = Counter()  # bytes of each file since it was last asked
         self.texts: Sequence[str] = ()
         self.roles: dict[str, str] = {}
-        self._published = False
+        self._finished = self._published = False
         self._guarded = False  # whether only what this program wrote is replaced
         self._to_stdout = out == "-"
+        if self._to_stdout:
+            self._held_back = tempfile.TemporaryFile()  # noqa: SIM115 - until all is published
         if out and not self._to_stdout:
             self.paths["clean"] = Path(out)
         named = Path(removed) if removed else None
@@ -207,7 +211,7 @@ class Outputs:
             InputError: the disk is full, or the file cannot be made.
         """
         if name == "clean" and self._to_stdout:
-            StandardOutput().write(data)
+            self._held_back.write(data)
         elif name in self.paths:
             if name not in self._files:
                 self._open(name)
@@ -257,7 +261,9 @@ class Outputs:
         """
         self._published = True
         try:
-            self._finish()
+            self.finish()
+            if self._to_stdout:
+                self._hand_out()
             moves = {}
             for name, part in self._temporary.items():
                 self._look_again(name)
@@ -280,10 +286,15 @@ class Outputs:
         for file in self._files.values():
             file.close()
 
-    def _finish(self) -> None:
-        """Have all parts whole, and on the disk."""
-        if self._to_stdout:
-            StandardOutput().flush()
+    def finish(self) -> None:
+        """Have all parts whole, and on the disk; nothing can be added any more.
+
+        Raises:
+            InputError: the disk is full.
+        """
+        if self._finished:
+            return
+        self._finished = True
         for name in ("clean", "removed", "kept"):
             if name in self.paths and name not in self._files:
                 self._open(name)
@@ -296,6 +307,15 @@ class Outputs:
                     self._convert(name)
                 with self._temporary[name].open("rb") as written:
                     os.fsync(written.fileno())
+
+    def _hand_out(self) -> None:
+        """Write to standard output what was held back until the run was whole."""
+        self._held_back.seek(0)
+        out = StandardOutput()
+        while data := self._held_back.read(1 << 20):
+            out.write(data)
+        out.flush()
+        self._held_back.close()
 
     def _is_converted(self, name: str) -> bool:
         """Whether a file is made of its JSON lines when they are complete."""

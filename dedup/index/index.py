@@ -10,9 +10,10 @@ from typing import TypeAlias
 
 from dedup.config import Config
 from dedup.engines.memory import Memory
+from dedup.index.address import is_shared
 from dedup.index.remember import remember
 from dedup.index.seen import Known, Seen
-from dedup.index.shared import SharedStore, is_shared
+from dedup.index.shared import SharedStore
 from dedup.index.store import Store
 from dedup.judge.evidence import Evidence
 from dedup.match.groups import Groups
@@ -71,8 +72,12 @@ class Index:
         remember(self._store, known, groups, stories, evidence, residue, habits, time.time())
 
     def prepare(self) -> None:
-        """Have all that `commit` needs at hand, so that it does not fail for want of room."""
-        self._store.flush()
+        """Make sure that the run can become part of the index, before it is handed out.
+
+        Raises:
+            IndexFileError: it cannot; nothing may be handed out.
+        """
+        self._store.prepare()
 
     def commit(self, *, soon: bool = False) -> None:
         """Make the run part of the index; see `Store.commit`."""

@@ -272,6 +272,10 @@ class Store:
             self._version = version
             self._held.forget()
 
+    def prepare(self) -> None:
+        """Do what can fail before what was seen is handed out; `commit` is due next."""
+        self.flush()
+
     def commit(self, *, soon: bool = False) -> None:
         """Make all that was written since `begin` last, or none of it.
 
@@ -438,6 +442,10 @@ class Store:
     def next_record(self) -> int:
         """The number that the next record gets."""
         return int(self._row("SELECT coalesce(max(record) + 1, 0) FROM record")[0])
+
+    def last(self, table: str) -> int:
+        """The highest number in "run" or "source"; 0 if there is none."""
+        return int(self._row(f"SELECT coalesce(max({table}), 0) FROM {table}")[0])
 
     def segments(self) -> dict[int, int]:
         """The first block of each segment, ascending, and how many blocks it has."""
