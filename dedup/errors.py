@@ -6,6 +6,7 @@
     |   `-- NothingRead   an input of which no line can be
     |-- RecordError       one record that cannot be read; the run may go on without it
     |-- IndexFileError    an index that cannot be used
+    |   `-- UncertainCommit  one of which it is not known whether it remembers the run
     |-- GuardError        a run that was about to take more than it was allowed to
     |-- OwnError          a run whose output would not be what was promised
     `-- RestoreError      records that cannot be restored, while others were
@@ -60,6 +61,10 @@ class NothingRead(InputError):
 
 class IndexFileError(DedupError):
     """An index file cannot be used: it is none, or was made with other settings."""
+
+
+class UncertainCommit(IndexFileError):
+    """It is not known whether an index remembers the run: what it wrote must stay."""
 
 
 class GuardError(DedupError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -211,12 +212,13 @@ def clean_stream(
     with ExitStack() as stack:
         files = {name: stack.enter_context(_appended(p)) for name, p in outputs.paths.items()}
         cleaner.before_commit = list(files.values())
+        interrupts = stack.enter_context(Interrupts())
         try:
             for data in arriving(source):
                 if not data:  # nobody shall wait for an index that is not written to
                     cleaner.commit()
                     continue
-                with cleaner.handing_out(data, "stdin") as result:
+                with interrupts.waiting(), cleaner.handing_out(data, "stdin") as result:
                     for name, file in (("clean", out), *files.items()):
                         file.write(b"".join(result.lines(name)))
                         file.flush()
@@ -224,6 +226,47 @@ def clean_stream(
             for file in files.values():  # what is still to be committed is in them
                 os.fsync(file.fileno())
             cleaner.before_commit = ()
+
+
+class Interrupts:
+    """Requests to end that wait for what is in work; a second one does not.
+
+    What was handed out would be forgotten otherwise, where the request comes right behind it.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[int, Any] = {}
+        self._waiting = False
+        self._asked: tuple[int, Any] | None = None
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread():  # others get none
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._take)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _take(self, number: int, frame: Any) -> None:
+        if self._waiting and self._asked is None:
+            self._asked = number, frame
+        elif callable(self._before[number]):
+            self._before[number](number, frame)
+        else:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Have requests wait until this context ends."""
+        self._waiting = True
+        try:
+            yield
+        finally:
+            self._waiting = False
+        if self._asked is not None:
+            self._take(*self._asked)
 
 
 def _appended(path: Path) -> IO[bytes]:

@@ -382,14 +382,11 @@ def test_a_full_pipe_that_does_not_block_gets_all(tmp_path, unbuffered, argument
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_full_disk_behind_standard_output_is_told(tmp_path, unbuffered):
-    def small():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
-
     (tmp_path / "in.jsonl").write_bytes(many(2000))
-    with (tmp_path / "o.jsonl").open("wb") as out:
+    with Path("/dev/full").open("wb") as out:
         done = subprocess.run(
             [sys.executable, "-m", "dedup", "clean", "-q", "in.jsonl", "-o", "-"], stdout=out,
-            stderr=subprocess.PIPE, cwd=tmp_path, check=False, timeout=300, preexec_fn=small,
+            stderr=subprocess.PIPE, cwd=tmp_path, check=False, timeout=300,
             env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
         )  # fmt: skip
     assert done.returncode == 2

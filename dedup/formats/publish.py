@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from dedup.errors import InputError
+from dedup.errors import InputError, UncertainCommit
 
 try:
     import fcntl
@@ -98,6 +98,9 @@ class Publication:
                 finally:
                     self._journal.unlink(missing_ok=True)
                     journal.close()
+            except UncertainCommit:  # it may be remembered, and must not be lost
+                self._forget_before()
+                raise
             except BaseException:
                 for path in moved:
                     self._bring_back(path)

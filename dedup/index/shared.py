@@ -25,7 +25,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from dedup.config import Config
-from dedup.errors import IndexFileError
+from dedup.errors import IndexFileError, UncertainCommit
 from dedup.index.address import parsed
 from dedup.index.entries import LARGEST, Following, packed, unpacked
 from dedup.index.store import WAIT, Store, fingerprint
@@ -346,8 +346,9 @@ class SharedStore(Store):
                 self._add(hold)
         except IndexFileError as error:
             self.rollback()
-            known = "may be, or not" if isinstance(error, _NoAnswer) else "is not"
-            raise IndexFileError(
+            unsure = isinstance(error, _NoAnswer)
+            known = "may be, or not" if unsure else "is not"
+            raise (UncertainCommit if unsure else IndexFileError)(
                 f"{error}; outputs may be written, but what was seen {known} remembered, and "
                 "others may say it again"
             ) from None
