@@ -45,7 +45,7 @@ INSIDE = {
         "kernels encode lines row sections faults fields jsonl text columns outputs packed "
         "encodings spool archives values tables written pages inputs cuts cleaned write annotations"
     ),
-    "dedup.index": "kernels segments store shared table seen remember index care",
+    "dedup.index": "kernels log rows segments store shared table seen remember index care",
     "dedup.report": "summary plain diff explain overlap sights page",
     "dedup.adapters": "extractors fields worker scrapy datatrove",
 }
