@@ -199,7 +199,7 @@ def test_what_is_old_is_forgotten_and_what_is_seen_again_stays(tmp_path):
 
 def aged(path, rows, now):
     """Clean records, so many seconds after 1970."""
-    with mock.patch("dedup.index.index.time.time", lambda: now):
+    with mock.patch("dedup.index.index.time.time", return_value=now):
         dedup.clean(rows, index=path)
 
 

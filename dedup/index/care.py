@@ -236,6 +236,8 @@ def merge(store: Store, other: Store) -> int:
     Raises:
         IndexFileError: the two were made with different settings, or one is damaged.
     """
+    if os.path.samefile(store.path, other.path):
+        raise IndexFileError(f"{other.path}: is {store.path} itself; name another index")
     for name, value in store.meta().items():
         if other.meta().get(name) != value:
             raise IndexFileError(

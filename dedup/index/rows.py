@@ -257,6 +257,7 @@ def read(name: str, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
     Raises:
         Damaged: a checksum is wrong, a value of another kind or out of its range.
     """
+    form = FORMS[name]
     for row in rows:
         if zlib.crc32(_encode(row[:-1])) != row[-1]:
             raise Damaged(f"a row of {name!r} has a wrong checksum, that of {row[0]!r:.40}")
@@ -264,7 +265,23 @@ def read(name: str, rows: Sequence[tuple[Any, ...]]) -> list[Any]:
         found: list[Any] = msgspec.convert([row[:-1] for row in rows], _READ[name])
     except msgspec.ValidationError as error:
         raise Damaged(f"a row of {name!r} cannot be: {error}") from error
+    if form in PAST:
+        for row in found:
+            if row.before is not None:
+                values_before(row)
     return found
+
+
+def numbers(rows: Sequence[tuple[Any, ...]]) -> list[tuple[int, ...]]:
+    """Numbers that are read without their row's checksum.
+
+    Raises:
+        Damaged: one is none, or out of range.
+    """
+    try:
+        return msgspec.convert(rows, list[tuple[Number, ...]])
+    except msgspec.ValidationError as error:
+        raise Damaged(f"a number cannot be: {error}") from error
 
 
 def packed_values(values: tuple[Any, ...]) -> bytes:
@@ -280,12 +297,19 @@ def as_of(row: Any, values: tuple[Any, ...], run: int) -> tuple[Any, ...] | None
     """
     if row.run < run:
         return values
-    if row.before is None:
-        return None
+    return None if row.before is None else values_before(row)
+
+
+def values_before(row: Any) -> tuple[Any, ...]:
+    """What counts were before the run that changed them last.
+
+    Raises:
+        Damaged: it cannot be read.
+    """
     try:
         found: tuple[Any, ...] = msgspec.msgpack.decode(row.before, type=PAST[type(row)])
-    except msgspec.MsgspecError as error:
-        raise Damaged(f"what counts were before run {run} cannot be read: {error}") from error
+    except ValueError as error:
+        raise Damaged(f"what counts were before run {row.run} cannot be: {error}") from error
     return found
 
 
@@ -299,10 +323,14 @@ def expected() -> dict[tuple[str, str], str | None]:
     return {(kind, name): sql for kind, name, sql in found}
 
 
-def strange(objects: Sequence[tuple[Any, Any, Any]]) -> str | None:
-    """What is wrong with the (type, name, statement) of all objects of a file; None if nothing."""
+def strange(objects: Sequence[tuple[Any, Any, Any, Any]]) -> str | None:
+    """What is wrong with the (type, name, statement, page) of all objects of a file; None if
+    nothing is.
+    """
     wanted = expected()
-    for kind, name, sql in objects:
+    if len({page for *_, page in objects}) < len(objects):
+        return "has two tables in one place"
+    for kind, name, sql, _ in objects:
         if (kind, name) not in wanted:
             return f"holds a {kind} {name!r}, which this program does not make"
         if wanted.pop((kind, name)) != sql:

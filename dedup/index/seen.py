@@ -101,6 +101,9 @@ class Seen:
             self._next = segment.end
         if self._next == begun:
             return
+        if not begun:
+            last = store.last_record()
+            self._check([last] if last is not None else [])
         more = store.firsts(begun)
         known = self._known + more.shape[1]
         if known > self._records.shape[1]:

@@ -50,6 +50,7 @@ TOGETHER = 512  # values asked for at once
 PAGES = 2000  # KiB of pages that SQLite holds in memory
 ROOM = (PAGES + 500) << 10  # bytes that they take in its log, and some
 ALWAYS = 1 << 62  # behind every run
+PAGE = 512  # bytes of a database, at least
 LEAST = 16  # bytes that a block takes in a file of many, at least
 FAULTS = (sqlite3.Error, sqlite3.Warning, OSError, ValueError, OverflowError, zlib.error)
 
@@ -160,11 +161,15 @@ class Store:
             found, schema = (
                 self._row(f"PRAGMA {name}")[0] for name in ("application_id", "user_version")
             )
-            objects = self._db.execute("SELECT type, name, sql FROM sqlite_master").fetchall()
+            objects = self._db.execute(
+                "SELECT type, name, sql, rootpage FROM sqlite_master"
+            ).fetchall()
         finally:
             if not inside:
                 self._db.execute("ROLLBACK")
         if not found and not objects:
+            if self._named and 0 < os.path.getsize(self._file) < PAGE:
+                raise IndexFileError(f"{self.path}: file is not a database")
             if config is None:
                 raise IndexFileError(f"{self.path}: an empty file, not an index")
             return False
@@ -235,18 +240,50 @@ class Store:
         with self._telling():
             return self._db.execute(sql, values).fetchone()
 
+    def _numbers(self, sql: str, *values: Any) -> list[tuple[int, ...]]:
+        """Numbers that are believed without a checksum: nothing bad comes of other ones."""
+        with self._telling():
+            return row_forms.numbers(self._db.execute(sql, values).fetchall())
+
     def _read(self, name: str, rest: str = "", values: Sequence[Any] = ()) -> list[Any]:
         """Rows of a table, each believed because of its checksum."""
         with self._telling():
             found = self._db.execute(f"SELECT * FROM {name} {rest}", values).fetchall()
             return row_forms.read(name, found)
 
-    def _each(self, name: str, rest: str) -> Iterator[Any]:
-        """The same of many rows."""
-        with self._telling():
+    def _each(self, name: str, rest: str = "") -> Iterator[Any]:
+        """All rows of a table, which are as many as were noted."""
+        with self._telling(), self._snapshot():
+            rows = sums = 0
             cursor = self._db.execute(f"SELECT * FROM {name} {rest}")
-            while found := cursor.fetchmany(TOGETHER):
-                yield from row_forms.read(name, found)
+            while some := cursor.fetchmany(TOGETHER if name != "segment" else MANY):
+                yield from row_forms.read(name, some)
+                rows += len(some)
+                sums += sum(row[-1] for row in some)
+            noted = self._total(name)
+            if noted != [rows, sums]:
+                raise Damaged(
+                    f"the table {name!r} has other rows than were noted: {rows:,}, not {noted[0]:,}"
+                )
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        """What others write meanwhile is not seen."""
+        alone = not self._db.in_transaction
+        if alone:
+            self._do("BEGIN")
+        try:
+            yield
+        finally:
+            if alone and self._db.in_transaction:
+                self._do("ROLLBACK")
+
+    def _total(self, name: str) -> list[int]:
+        """How many rows a table has, and the sum of their checksums, as was noted."""
+        if name in self._totals:
+            return self._totals[name]
+        found = self._numbers("SELECT rows, sum FROM total WHERE name = ?", name)
+        return list(found[0]) if found else [0, 0]
 
     def _among(
         self, name: str, column: str, values: Sequence[int] | Sequence[str], rest: str = ""
@@ -262,7 +299,7 @@ class Store:
 
     def meta(self) -> dict[str, str]:
         """The fingerprint of the index."""
-        return dict(self._read("meta"))
+        return dict(self._each("meta"))
 
     def _inode_now(self) -> tuple[int, int] | None:
         if not self._named:
@@ -433,12 +470,7 @@ class Store:
 
     def _count(self, name: str, rows: int, sums: int) -> None:
         """Note that a table has so many rows more, and the sum of their checksums."""
-        if name not in self._totals:
-            found = self._row("SELECT rows, sum FROM total WHERE name = ?", (name,)) or (0, 0)
-            if not all(isinstance(value, int) for value in found):
-                raise Damaged(f"the total of the table {name!r} cannot be: {found!r:.60}")
-            self._totals[name] = list(found)
-        total = self._totals[name]
+        total = self._totals[name] = self._total(name)
         total[0] += rows
         total[1] += sums
 
@@ -456,7 +488,7 @@ class Store:
     def _outlets(self, new: list[Any]) -> list[Outlet]:
         """Outlets with more records; new ones are numbered."""
         there = {row.name: row for row in self._among("source", "name", [name for name, _ in new])}
-        last = int(self._row("SELECT coalesce(max(source), 0) FROM source")[0])
+        ((last,),) = self._numbers("SELECT coalesce(max(source), 0) FROM source")
         rows = dict(there)
         for name, records in new:
             old = rows.get(name)
@@ -503,7 +535,7 @@ class Store:
 
     def add_run(self, at: float, records: int) -> int:
         """Note a run at a time (seconds since 1970); returns its number."""
-        run = int(self._row("SELECT coalesce(max(run), 0) + 1 FROM run")[0])
+        run = self.last_run_number() + 1
         self.write("run", [(run, at, records)])
         return run
 
@@ -596,9 +628,9 @@ class Store:
         tail: list[int] = []
         blocks = small = sums = small_sums = 0
         with self._telling():
-            found = self._db.execute(
-                "SELECT first, blocks, sum FROM segment ORDER BY first DESC LIMIT ?", (FULL,)
-            ).fetchall()
+            found = self._numbers(
+                "SELECT first, blocks, sum FROM segment ORDER BY first DESC LIMIT ?", FULL
+            )
             for first, size, checksum in found:
                 if size >= FULL:
                     break
@@ -631,17 +663,12 @@ class Store:
         """The number that the next block gets."""
         if self._unwritten:
             return self._unwritten[-1].end
-        found = self._row("SELECT first, blocks FROM segment ORDER BY first DESC LIMIT 1")
-        if found is None:
-            return 0
-        with self._telling():
-            if not all(isinstance(value, int) and 0 <= value < ALWAYS for value in found):
-                raise Damaged(f"the last segment begins and ends at {found!r:.60}")
-        return int(sum(found))
+        found = self._numbers("SELECT first, blocks FROM segment ORDER BY first DESC LIMIT 1")
+        return sum(found[0]) if found else 0
 
     def next_record(self) -> int:
         """The number that the next record gets."""
-        return int(self._row("SELECT coalesce(max(record) + 1, 0) FROM record")[0])
+        return self._numbers("SELECT coalesce(max(record) + 1, 0) FROM record")[0][0]
 
     def likely(self, blocks: int) -> int:
         """So many blocks, or fewer where a file of this size cannot hold them."""
@@ -651,10 +678,7 @@ class Store:
 
     def segments(self) -> dict[int, int]:
         """The first block of each segment, ascending, and how many blocks it has."""
-        with self._telling():
-            return dict(
-                self._db.execute("SELECT first, blocks FROM segment ORDER BY first").fetchall()
-            )
+        return {row.first: row.blocks for row in self._each("segment", "ORDER BY first")}
 
     def segment(self, first: int) -> Segment:
         """The segment that begins with a block."""
@@ -702,7 +726,7 @@ class Store:
 
     def sources(self) -> dict[str, tuple[int, int]]:
         """Outlet -> its number, and its records."""
-        return {row.name: (row.source, row.records) for row in self._read("source")}
+        return {row.name: (row.source, row.records) for row in self._each("source")}
 
     def sources_named(self, names: Sequence[str], run: int = ALWAYS) -> dict[str, tuple[int, int]]:
         """The same of some outlets, as before a run; of those that the index has."""
@@ -732,15 +756,20 @@ class Store:
         has blocks.
         """
         with self._telling():
-            rows = self._db.execute(
+            rows = self._numbers(
                 "SELECT record, first FROM record WHERE texts + titles + abstracts > 0 AND "
                 "first >= ? ORDER BY first",
-                (since,),
-            ).fetchall()
+                since,
+            )
             columns: I64 = np.array(rows, dtype=np.int64).reshape(-1, 2).T
-            if (np.diff(columns) <= 0).any() or (columns < 0).any():
+            if (np.diff(columns) <= 0).any():
                 raise Damaged("records do not follow each other")
         return columns
+
+    def last_record(self) -> Earlier | None:
+        """The record that has the last blocks."""
+        found = self._read("record", "ORDER BY first DESC, record DESC LIMIT 1")
+        return found[0] if found else None
 
     def last_run(self) -> tuple[Run, list[Earlier]] | None:
         """The last run and all its records in order; None where what was known before it cannot be
@@ -755,7 +784,7 @@ class Store:
 
     def last_run_number(self) -> int:
         """The number of the last run; 0 if there was none."""
-        return int(self._row("SELECT coalesce(max(run), 0) FROM run")[0])
+        return self._numbers("SELECT coalesce(max(run), 0) FROM run")[0][0]
 
     def records_with(self, contents: Sequence[int]) -> list[Earlier]:
         """The records with some contents, by their hashes."""
@@ -787,7 +816,7 @@ class Store:
 
     def runs(self) -> list[Run]:
         """Every run."""
-        return self._read("run", "ORDER BY run")
+        return list(self._each("run", "ORDER BY run"))
 
     def all_spread(self) -> Iterator[Spread]:
         """The sums of all blocks that stand in several places."""
@@ -803,7 +832,7 @@ class Store:
 
     def all_habits(self) -> list[Habit]:
         """The habits of all outlets."""
-        return self._read("habit")
+        return list(self._each("habit"))
 
     def habits(self, sources: Sequence[int], run: int = ALWAYS) -> dict[int, tuple[int, ...]]:
         """Outlet -> what it does as a habit, as before a run: see `dedup.judge.habits`."""
@@ -846,7 +875,8 @@ class Store:
         with self._telling():
             lost = log.damage(f"{self._file}-wal") if alone and self._named else None
             found = [str(row[0]) for row in self._db.execute("PRAGMA integrity_check")]
-            wrong = [] if found == ["ok"] else [one_line(what) for what in found]
+            found = [one_line(line) for what in found for line in what.splitlines()]
+            wrong = [] if found == ["ok"] else found
             wrong += [lost] if lost else []
             said = self._db.execute("SELECT name, rows, sum FROM total").fetchall()
             totals = {name: total for name, *total in said}
@@ -864,7 +894,7 @@ class Store:
                 continue
             if there != [rows, sums]:
                 wrong.append(
-                    f"the table {name!r} has other rows than were noted: {rows:,}, not {there[0]:,}"
+                    f"the table {name!r} has other rows than were noted: {rows:,}, not {there[0]}"
                 )
         wrong += [f"a total of {name!r}, which is no table" for name in totals]
         return wrong
