@@ -120,8 +120,10 @@ class Cleaner:
     def close(self) -> None:
         """Commit and close the index."""
         with self._lock:
-            self._commit()
-            self._index.close()
+            try:
+                self._commit()
+            finally:
+                self._index.close()
 
     def __enter__(self) -> Cleaner:
         return self

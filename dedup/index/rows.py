@@ -17,7 +17,9 @@ import msgspec
 from msgspec import Meta
 
 MOST = 1 << 16  # blocks of a segment
-Number = Annotated[int, Meta(ge=0, le=1 << 52)]
+FEW = 16  # rows that are looked at one by one
+LARGEST = 1 << 52
+Number = Annotated[int, Meta(ge=0, le=LARGEST)]
 Counted = Annotated[int, Meta(ge=0, le=(1 << 31) - 1)]
 Blocks = Annotated[int, Meta(ge=1, le=MOST)]
 Signed = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
@@ -177,14 +179,23 @@ FORMS: dict[str, Any] = {
     "meta": Setting, "run": Run, "source": Outlet, "record": Earlier, "segment": Columns,
     "spread": Spread, "residue": Residue, "retold": Retold, "habit": Habit,
 }  # fmt: skip
-# What a run hands in of each, where that is not the row itself.
+# What a run hands in of each, where that is not the row itself. (Forms with names are looked up
+# once, others are made anew for every look.)
 GIVEN: dict[str, Any] = {
-    "run": tuple[Number, Sum, Number],
-    "source": tuple[str, Counted],
-    "spread": tuple[Number, Number, Number, Counted, Counted, Sum, Sum, Sum],
-    "retold": tuple[Number, Number],
-    "habit": tuple[Number, Number, Number, Number, Number, Number],
-}
+    "run": NamedTuple("GivenRun", [("run", Number), ("at", Sum), ("records", Number)]),
+    "source": NamedTuple("GivenOutlet", [("name", str), ("records", Counted)]),
+    "spread": NamedTuple(
+        "GivenSpread",
+        [("block", Number), ("source", Number), ("run", Number), ("stories", Counted),
+         ("places", Counted), ("head", Sum), ("tail", Sum), ("echo", Sum)],
+    ),
+    "retold": NamedTuple("GivenRetold", [("leader", Number), ("records", Number)]),
+    "habit": NamedTuple(
+        "GivenHabit",
+        [("source", Number), ("headings", Number), ("links", Number), ("between_prose", Number),
+         ("taken_up", Number), ("ends", Number)],
+    ),
+}  # fmt: skip
 # What the counts that a run has changed were before.
 PAST: dict[Any, Any] = {
     Outlet: tuple[Counted],
@@ -278,6 +289,10 @@ def numbers(rows: Sequence[tuple[Any, ...]]) -> list[tuple[int, ...]]:
     Raises:
         Damaged: one is none, or out of range.
     """
+    if len(rows) < FEW and all(
+        type(value) is int and 0 <= value <= LARGEST for row in rows for value in row
+    ):
+        return list(rows)
     try:
         return msgspec.convert(rows, list[tuple[Number, ...]])
     except msgspec.ValidationError as error:

@@ -389,14 +389,13 @@ class Seen:
             tail=sums_of[:, 3].astype(np.float32),
             echo=sums_of[:, 4].astype(np.float32),
             residue=residue,
-            habits=self._habits(corpus.sources, run),
+            habits=self._habits(corpus.sources, known, run),
         )
 
-    def _habits(self, sources: list[str], run: int) -> I64:
-        known = {name: number for name, (number, _) in self._store.sources_named(sources).items()}
-        counts = self._store.habits(list(known.values()), run)
+    def _habits(self, sources: list[str], known: dict[str, tuple[int, int]], run: int) -> I64:
+        counts = self._store.habits([number for number, _ in known.values()], run)
         none = (0,) * 5
-        told = [counts.get(known.get(name, -1), none) for name in sources]
+        told = [counts.get(known.get(name, (-1, 0))[0], none) for name in sources]
         return np.array(told, dtype=np.int64).reshape(-1, 5)
 
 

@@ -69,6 +69,24 @@ def fingerprint(config: Config) -> dict[str, str]:
     }
 
 
+class _Telling:
+    """Makes whatever goes wrong with a file an `IndexFileError`; entered for every look at it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if isinstance(error, Damaged):
+            raise self._store.damaged(str(error)) from error
+        if isinstance(error, FAULTS):
+            raise IndexFileError(f"{self._store.path}: {one_line(str(error))}") from error
+
+
 class Store:
     """An open index file.
 
@@ -95,11 +113,13 @@ class Store:
     ) -> None:
         self.path = os.fspath(path)
         self.forgotten = 0
+        self._told = _Telling(self)
         self._held = Held()
         self._unwritten: list[Segment] = []  # blocks that wait for others, to be deflated together
         self._unwritten_then: list[Segment] = []
         self._totals: dict[str, list[int]] = {}  # of tables: rows, and the sum of their checksums
         self._totals_then: dict[str, list[int]] = {}
+        self._few: dict[tuple[str, str], dict[Any, Any]] = {}  # by table and column: value -> row
         self._run = 0  # that is written now
         self._version = 0
         self._named = bool(self.path)
@@ -219,15 +239,9 @@ class Store:
         with self._telling():
             self._db.close()
 
-    @contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Whatever goes wrong with the file is told in one line."""
-        try:
-            yield
-        except Damaged as error:
-            raise self.damaged(str(error)) from error
-        except FAULTS as error:
-            raise IndexFileError(f"{self.path}: {one_line(str(error))}") from error
+    def _telling(self) -> _Telling:
+        """Whatever goes wrong with the file in this context is told in one line."""
+        return self._told
 
     def damaged(self, what: str) -> IndexFileError:
         """The error that says what of the file cannot be."""
@@ -297,6 +311,15 @@ class Store:
                 name, f"WHERE {column} IN ({', '.join('?' * len(part))}){rest}", part
             )
 
+    def _of_few(
+        self, name: str, column: str, values: Sequence[int] | Sequence[str]
+    ) -> Iterator[Any]:
+        """The same of a table of few rows, which are held while nobody else writes."""
+        held = self._few.setdefault((name, column), {})
+        missing: Any = [value for value in values if value not in held]
+        held.update({getattr(row, column): row for row in self._among(name, column, missing)})
+        return (held[value] for value in values if value in held)
+
     def meta(self) -> dict[str, str]:
         """The fingerprint of the index."""
         return dict(self._each("meta"))
@@ -339,6 +362,7 @@ class Store:
         if version != self._version:  # somebody else has written, and may have pruned
             self._version = version
             self._held.forget()
+            self._few = {}
 
     def prepare(self) -> None:
         """Do all of a commit that may fail for want of room, but for the commit itself: all rows
@@ -407,13 +431,14 @@ class Store:
         self._do("ROLLBACK TO mark")
         self._do("RELEASE mark")
         self._unwritten, self._totals = self._unwritten_then, self._totals_then
+        self._few = {}
         self._held.forget(self.next_block())
 
     def rollback(self) -> None:
         """Forget what was written since `begin`."""
         if self._db.in_transaction:
             self._do("ROLLBACK")
-        self._unwritten, self._totals = [], {}
+        self._unwritten, self._totals, self._few = [], {}, {}
         self._held.forget()
         self.forgotten += 1
 
@@ -467,6 +492,9 @@ class Store:
         summed = [(*row, row_forms.sum_of(row)) for row in rows]
         self._count(name, len(summed), sum(row[-1] for row in summed))
         self._db.executemany(row_forms.INSERT[name], summed)
+        for (table, column), held in self._few.items():
+            if table == name:
+                held.update({getattr(row, column): row for row in rows})
 
     def _count(self, name: str, rows: int, sums: int) -> None:
         """Note that a table has so many rows more, and the sum of their checksums."""
@@ -487,8 +515,11 @@ class Store:
 
     def _outlets(self, new: list[Any]) -> list[Outlet]:
         """Outlets with more records; new ones are numbered."""
-        there = {row.name: row for row in self._among("source", "name", [name for name, _ in new])}
-        ((last,),) = self._numbers("SELECT coalesce(max(source), 0) FROM source")
+        names = [name for name, _ in new]
+        there = {row.name: row for row in self._of_few("source", "name", names)}
+        last = 0
+        if any(name not in there for name, _ in new):
+            ((last,),) = self._numbers("SELECT coalesce(max(source), 0) FROM source")
         rows = dict(there)
         for name, records in new:
             old = rows.get(name)
@@ -507,7 +538,8 @@ class Store:
     def _added(self, name: str, form: Any, new: list[Any]) -> list[Any]:
         """Rows of a table with more in their counts."""
         keys = [key for key, *_ in new]
-        there = {row[0]: row for row in self._among(name, form._fields[0], keys)}
+        look = self._of_few if name == "habit" else self._among
+        there = {row[0]: row for row in look(name, form._fields[0], keys)}
         rows = dict(there)
         for key, *counts in new:
             old = rows.get(key)
@@ -596,6 +628,7 @@ class Store:
         before = {row.source: row.records for row in outlets}
         habits: list[Habit] = self._read("habit")
         with self._telling():
+            self._few = {}
             self._db.execute("DELETE FROM source")
             self._db.execute("DELETE FROM habit")
             self._write(
@@ -626,27 +659,25 @@ class Store:
     def merge_small(self) -> None:
         """Make full segments of small ones at the end, so that there are never many."""
         tail: list[int] = []
-        blocks = small = sums = small_sums = 0
+        blocks = small = 0
         with self._telling():
-            found = self._numbers(
-                "SELECT first, blocks, sum FROM segment ORDER BY first DESC LIMIT ?", FULL
-            )
-            for first, size, checksum in found:
+            for row in self._db.execute(
+                "SELECT first, blocks FROM segment ORDER BY first DESC LIMIT ?", (FULL,)
+            ):
+                ((first, size),) = row_forms.numbers([row])
                 if size >= FULL:
                     break
                 tail.append(first)
                 blocks += size
-                sums += checksum
-                if small == len(tail) - 1 and size < SMALL:
-                    small += 1
-                    small_sums = sums
+                small += small == len(tail) - 1 and size < SMALL
             if blocks < FULL:
                 if small < MANY:
                     return
-                tail, sums = tail[:small], small_sums
+                tail = tail[:small]
+            sums = self._numbers("SELECT sum FROM segment WHERE first >= ?", tail[-1])
             whole = merged([self.segment(first) for first in reversed(tail)])
             self._db.execute("DELETE FROM segment WHERE first >= ?", (tail[-1],))
-            self._count("segment", -len(tail), -sums)
+            self._count("segment", -len(tail), -sum(checksum for (checksum,) in sums))
             for part in divided(whole):
                 self._write("segment", [row_forms.Columns(*packed(part))])
                 self._held.add(part)
@@ -732,7 +763,7 @@ class Store:
         """The same of some outlets, as before a run; of those that the index has."""
         return {
             row.name: (row.source, (self._as_of(row, (row.records,), run) or (0,))[0])
-            for row in self._among("source", "name", names)
+            for row in self._of_few("source", "name", names)
         }
 
     def names_of(self, sources: Sequence[int]) -> dict[int, str]:
@@ -741,7 +772,7 @@ class Store:
         Raises:
             IndexFileError: the index has no such outlet.
         """
-        names = {row.source: row.name for row in self._among("source", "source", sources)}
+        names = {row.source: row.name for row in self._of_few("source", "source", sources)}
         for source in sources:
             if source not in names:
                 raise self.damaged(f"outlet {source} is missing")
@@ -838,7 +869,7 @@ class Store:
         """Outlet -> what it does as a habit, as before a run: see `dedup.judge.habits`."""
         told = {
             row.source: self._as_of(row, row.values, run)
-            for row in self._among("habit", "source", sources)
+            for row in self._of_few("habit", "source", sources)
         }
         return {source: counts for source, counts in told.items() if counts is not None}
 
