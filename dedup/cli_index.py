@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from dedup.errors import IndexFileError, one_line
+from dedup.errors import ConfigError, IndexFileError, one_line
 
 
 def add(commands: Any) -> None:
@@ -45,7 +45,7 @@ def _info(arguments: argparse.Namespace) -> int:
     from dedup.index.care import info  # noqa: PLC0415
 
     told = info(_open(arguments.index))
-    settings = ", ".join(f"{name} {value}" for name, value in told["settings"].items())
+    settings = ", ".join(f"{name} {one_line(value)}" for name, value in told["settings"].items())
     size = f"{told['bytes'] / 1e6:,.1f} MB"
     if told["bytes_per_block"]:
         size += f", {told['bytes_per_block']:.0f} bytes a block"
@@ -105,6 +105,8 @@ def _open(path: str) -> Any:
     from dedup.index.address import is_shared, shown  # noqa: PLC0415
     from dedup.index.store import Store  # noqa: PLC0415
 
+    if not path:
+        raise ConfigError("DB: the name is empty; name the file of an index, such as news.db")
     if is_shared(path):
         raise IndexFileError(f"{shown(path)}: is on a server; only index files are looked after")
     return Store(path, None, must_exist=True)

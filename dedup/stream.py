@@ -64,7 +64,7 @@ class Cleaner:
         self.config = config or Config.of(settings)
         self._strict = replace(self.config, on_error="fail")
         self.counts = Counts()
-        self._index = Index("" if index is None else index, self.config, prompt=True)
+        self._index = Index(index, self.config, prompt=True)
         self._lock = threading.Lock()
         self._begun = 0.0
         self._taken = 0

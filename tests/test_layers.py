@@ -47,7 +47,9 @@ INSIDE = {
         "ours outputs encodings spool archives values tables written pages inputs cuts cleaned "
         "write annotations"
     ),
-    "dedup.index": "kernels address segments store entries shared table seen remember index care",
+    "dedup.index": (
+        "kernels address log rows segments store entries shared table seen remember index care"
+    ),
     "dedup.report": "summary plain diff explain overlap sights page",
     "dedup.adapters": "extractors fields worker scrapy datatrove",
 }

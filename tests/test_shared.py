@@ -230,7 +230,7 @@ def test_too_long_a_pause_is_seen_without_asking(index, client, step):
         store._hold.done.set()
         store._hold.confirmed -= shared.HELD
         asked = []
-        store._run = lambda script, *_: asked.append(script)
+        store._script = lambda script, *_: asked.append(script)
         with pytest.raises(dedup.IndexFileError, match="the lock was lost"):
             getattr(store, step)()
     assert asked == [shared._RELEASE]
@@ -278,7 +278,7 @@ def test_a_sign_of_life_that_fails_is_given_again_and_soon(index):
                 raise answer
             return answer
 
-        store._run = run
+        store._script = run
         store._renew(hold)
         held = shared.HELD
         assert hold.done.waits == [held / 3, held / 30, held / 30, held / 3]
@@ -288,7 +288,7 @@ def test_a_sign_of_life_that_fails_is_given_again_and_soon(index):
         assert hold.lost
         assert answers == []
         hold.done = threading.Event()
-        del store._run
+        del store._script
         with pytest.raises(dedup.IndexFileError, match="the lock was lost"):
             store.prepare()
 
@@ -302,12 +302,12 @@ def test_one_that_cannot_renew_says_so_where_it_matters(index, capfd, monkeypatc
         store.add_run(0.0, 1)
         store._hold.done.set()
         store._hold.done = Turns(1000)
-        real, store._run = store._run, lambda *_: (_ for _ in ()).throw(OSError("gone"))
+        real, store._script = store._script, lambda *_: (_ for _ in ()).throw(OSError("gone"))
         thread = threading.Thread(target=store._renew, args=(store._hold,))
         monkeypatch.setattr(shared, "HELD", 0.0)
         thread.start()
         thread.join()
-        store._hold.done, store._run = threading.Event(), real
+        store._hold.done, store._script = threading.Event(), real
         with pytest.raises(dedup.IndexFileError, match="nothing was written"):
             store.prepare()
     assert ends == []
@@ -340,7 +340,7 @@ def test_an_answer_that_got_lost_is_asked_for_again(index, client, monkeypatch, 
             store.commit()
         assert client.llen(key(index, "log")) == 1
         store.begin()
-        assert [run for run, _, _ in store.runs()] == [1]
+        assert [run for run, *_ in store.runs()] == [1]
         store.rollback()
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from dedup.errors import ConfigError, IndexFileError
-from dedup.index.segments import ACTIVE, Segment
+from dedup.errors import ConfigError, IndexFileError, one_line
+from dedup.index.segments import ABSTRACT, ACTIVE, TITLE, Segment
 from dedup.index.store import Store
 
 _SECONDS = {"h": 3600, "d": 86_400, "w": 604_800}
@@ -30,8 +30,8 @@ def info(store: Store) -> dict[str, Any]:
         "bytes": size,
         "bytes_per_block": round(size / blocks, 1) if blocks else None,
         "runs": len(runs),
-        "first_run": _day(runs[0][1]) if runs else None,
-        "last_run": _day(runs[-1][1]) if runs else None,
+        "first_run": _day(runs[0].at) if runs else None,
+        "last_run": _day(runs[-1].at) if runs else None,
         "sources": {name: records for name, (_, records) in store.sources().items()},
         "settings": store.meta(),
     }
@@ -39,7 +39,7 @@ def info(store: Store) -> dict[str, Any]:
 
 def export(store: Store) -> Iterator[dict[str, Any]]:
     """Every record: its id, outlet and run, and the record that leads its story."""
-    names = {number: name for name, (number, _) in store.sources().items()}
+    names = _names(store)
     ids = {record.record: record.id for record in store.all_records()}
     for record in store.all_records():
         yield {
@@ -56,46 +56,100 @@ def review(store: Store) -> Iterator[dict[str, Any]]:
 
     Their records may be cleaned again.
     """
-    names = {number: name for name, (number, _) in store.sources().items()}
-    records = list(store.all_records())
+    names = _names(store)
+    records = [record for record in store.all_records() if record.end > record.first]
     firsts = np.array([record.first for record in records], dtype=np.int64)
-    begins = np.array(list(store.segments()), dtype=np.int64)
     for block, run in store.all_residue():
-        record = records[int(np.searchsorted(firsts, block, side="right")) - 1]
-        segment = store.segment(int(begins[np.searchsorted(begins, block, side="right") - 1]))
-        start = int(segment.start[block - segment.first])
+        at = int(np.searchsorted(firsts, block, side="right")) - 1
+        if at < 0 or block >= records[at].end:
+            raise store.damaged(f"no record holds block {block}")
+        segment = store.take(np.array([block], dtype=np.int64))
+        start = int(segment.start[0])
         yield {
-            "id": record.id,
-            "source": names[record.source],
-            "run": record.run,
+            "id": records[at].id,
+            "source": names[records[at].source],
+            "run": records[at].run,
             "start": start,
-            "end": start + int(segment.size[block - segment.first]),
+            "end": start + int(segment.size[0]),
             "found_in_run": run,
         }
 
 
+def _names(store: Store) -> dict[int, str]:
+    """Number -> name of the outlets of all records."""
+    return store.names_of(sorted({record.source for record in store.all_records()}))
+
+
 def check(store: Store) -> list[str]:
-    """What is wrong with an index; empty if nothing is."""
-    wrong = store.complaints()
+    """What is wrong with an index; empty if nothing is.
+
+    Everything is read: SQLite's pages and its log, every row and its checksum, how many rows there
+    are, every segment, and what rows say of each other.
+    """
+    with store.still() as alone:
+        wrong = store.complaints(alone)
+        try:
+            wrong += _contradictions(store)
+        except IndexFileError as error:  # what it looks at is among the complaints
+            if not wrong:
+                wrong.append(str(error).removeprefix(f"{store.path}: "))
+        return wrong
+
+
+def _contradictions(store: Store) -> list[str]:
+    """What rows, each of them whole, say of each other that cannot be."""
+    wrong = []
     at = 0
-    for first, blocks in store.segments().items():
+    kinds: list[Any] = []
+    for first in store.segments():
         segment = store.segment(first)
         if first != at:
-            wrong.append(f"blocks {at} to {first} are missing")
-        sizes = {getattr(segment, name).size for name in ("key", "start", "size", "flags")}
-        active = int(((segment.flags & ACTIVE) != 0).sum())
-        if sizes != {blocks} or segment.pointer[-1] != segment.tokens.size:
-            wrong.append(f"the segment of block {first} has columns of different lengths")
-        if segment.bands.shape[0] != active:
-            wrong.append(f"the segment of block {first} lacks hashes of blocks")
-        at = first + blocks
+            wrong.append(f"blocks {at} to {first} are missing, or there twice")
+        kinds.append(segment.flags & (TITLE | ABSTRACT))
+        at = segment.end
+    kind = np.concatenate(kinds) if kinds else np.zeros(0, dtype=np.uint8)
+    runs = {run.run: 0 for run in store.runs()}
+    outlets = {number: 0 for number, _ in store.sources().values()}
     last = 0
     for record in store.all_records():
-        end = record.first + record.texts + record.titles + record.abstracts
-        if record.first < last or end > at:
-            wrong.append(f"record {record.record} ({record.id}) holds blocks that are not there")
-        last = max(last, end)
-    return wrong
+        name = f"record {record.record} ({record.id})"
+        if record.first < last or record.end > at:
+            wrong.append(f"{name} holds blocks that are not there, or another's")
+        else:
+            ends = record.first + record.texts
+            mine = [
+                kind[record.first : ends] == 0,
+                kind[ends : ends + record.titles] == TITLE,
+                kind[ends + record.titles : record.end] == ABSTRACT,
+            ]
+            forgotten = not kind[record.first : record.end].any()
+            if not forgotten and not all(part.all() for part in mine):
+                wrong.append(f"{name} holds blocks of other kinds than it says")
+        last = max(last, record.end)
+        if record.run in runs and record.source in outlets:
+            runs[record.run] += 1
+            outlets[record.source] += 1
+        else:
+            wrong.append(f"{name} is of a run or an outlet that is not there")
+    for run in store.runs():
+        if runs[run.run] > run.records:
+            wrong.append(f"run {run.run} has {runs[run.run]:,} records, not {run.records:,}")
+    for name, (number, records) in store.sources().items():
+        if outlets[number] != records:
+            wrong.append(f"outlet {name!r} has {outlets[number]:,} records, not {records:,}")
+    strays = [
+        ("sums", ((row.block, row.source, row.run) for row in store.all_spread())),
+        ("residue", ((block, None, run) for block, run in store.all_residue())),
+        ("habits", ((0, row.source, None) for row in store.all_habits())),
+    ]
+    for what, rows in strays:
+        lost = sum(
+            (block >= at > 0) or not (s is None or s in outlets) or not (r is None or r in runs)
+            for block, s, r in rows
+        )
+        if lost:
+            wrong.append(f"{what}: {lost:,} rows are of what is not there")
+    return [one_line(line) for line in wrong]
 
 
 def seconds(age: str) -> int:
@@ -104,10 +158,18 @@ def seconds(age: str) -> int:
     Raises:
         ConfigError: it is no age.
     """
-    found = re.fullmatch(r"(\d+) *([hdw])", age)
+    found = re.fullmatch(r"([0-9]{1,9}) *([hdw])", age)
     if not found:
-        raise ConfigError(f"--older-than: {age!r} is no age; try 90d, 12h or 8w")
+        raise ConfigError(f"--older-than: {age!r:.60} is no age; try 90d, 12h or 8w")
     return int(found[1]) * _SECONDS[found[2]]
+
+
+def _sound(store: Store) -> None:
+    """Nothing is written into an index on the ground of what is damaged."""
+    if check(store):
+        raise IndexFileError(
+            f"{store.path}: damaged, and left as it is; 'dedup index check' tells what is wrong"
+        )
 
 
 def prune(store: Store, age: int, sources: Sequence[str] = (), now: float | None = None) -> int:
@@ -126,6 +188,7 @@ def prune(store: Store, age: int, sources: Sequence[str] = (), now: float | None
 
     Raises:
         ConfigError: the index does not know an outlet.
+        IndexFileError: the index is damaged.
     """
     cut = (time.time() if now is None else now) - age
     known = store.sources()
@@ -135,12 +198,10 @@ def prune(store: Store, age: int, sources: Sequence[str] = (), now: float | None
                 f"--source: {store.path} knows no outlet {name!r}; "
                 "'dedup index info' lists those it knows"
             )
+    _sound(store)
     with store.writing():
         gone = store.forget_before(cut, [known[name][0] for name in sources or known])
-        spans = [
-            (record.first, record.first + record.texts + record.titles + record.abstracts)
-            for record in store.all_records()
-        ]
+        spans = [(record.first, record.end) for record in store.all_records()]
         kept = np.zeros(store.next_block() + 1, dtype=np.int64)
         for first, end in spans:
             kept[first] += 1
@@ -173,35 +234,50 @@ def merge(store: Store, other: Store) -> int:
     """Add all that another index holds; returns how many records that are.
 
     Raises:
-        IndexFileError: the two were made with different settings.
+        IndexFileError: the two were made with different settings, or one is damaged.
     """
+    if os.path.samefile(store.path, other.path):
+        raise IndexFileError(f"{other.path}: is {store.path} itself; name another index")
     for name, value in store.meta().items():
         if other.meta().get(name) != value:
             raise IndexFileError(
                 f"{other.path}: made with {name} {other.meta().get(name)}, {store.path} with "
                 f"{value}; only indexes of the same settings can be made one"
             )
+    _sound(store)
+    _sound(other)
     with store.writing():
         block, record = store.next_block(), store.next_record()
-        run = {number: store.add_run(at, records) for number, at, records in other.runs()}
+        run = {r.run: store.add_run(r.at, r.records) for r in other.runs()}
         outlets = other.sources()
         store.write("source", ((name, records) for name, (_, records) in outlets.items()))
         here = store.sources()
         source = {number: here[name][0] for name, (number, _) in outlets.items()}
         rows = [
-            (r.record + record, run[r.run], r.id, source[r.source], content, r.first + block,
-             r.texts, r.titles, r.abstracts, r.leader + record)
-            for r, content in zip(other.all_records(), other.contents(), strict=True)
-        ]  # fmt: skip
+            r._replace(
+                record=r.record + record,
+                run=run[r.run],
+                source=source[r.source],
+                first=r.first + block,
+                leader=r.leader + record,
+            )
+            for r in other.all_records()
+        ]
         store.write("record", rows)
         for first in other.segments():
             segment = other.segment(first)
             store.add_segment(segment._replace(first=first + block))
-        spread = other.all_spread()
-        store.write("spread", ((b + block, source[s], run[r], *sums) for b, s, r, *sums in spread))
-        store.write("habit", ((source[s], *counts) for s, *counts in other.all_habits()))
-        store.write("retold", ((leader + record, n) for leader, n in other.all_retold()))
+        store.write(
+            "spread",
+            (
+                (row.block + block, source[row.source], run[row.run], *row.values)
+                for row in other.all_spread()
+            ),
+        )
+        store.write("habit", ((source[row.source], *row.values) for row in other.all_habits()))
+        store.write("retold", ((row.leader + record, row.records) for row in other.all_retold()))
         store.write("residue", ((b + block, run[r]) for b, r in other.all_residue()))
+        store.settle()
     return len(rows)
 
 

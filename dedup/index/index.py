@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from dedup.config import Config
 from dedup.engines.memory import Memory
+from dedup.errors import ConfigError
 from dedup.index.address import is_shared
 from dedup.index.remember import remember
 from dedup.index.seen import Known, Seen
@@ -31,19 +32,22 @@ class Index:
     reads is not disturbed, and nothing of the run is in the file. Close it to forget the run.
 
     Args:
-        path: the file; made if it is not there. Or the address of a Redis server:
-            "redis://HOST:PORT/DB?basename=NAME".
+        path: the file; made if it is not there; None for a temporary one. Or the address of a
+            Redis server: "redis://HOST:PORT/DB?basename=NAME".
         config: whose fingerprint the file must have.
         prompt: whether commits that are due soon do not wait for the disk.
 
     Raises:
-        IndexFileError: the file is no index, or one made with other settings.
+        ConfigError: the name is empty.
+        IndexFileError: the file is no index, or one made with other settings, or damaged.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], config: Config, *, prompt: bool = False
+        self, path: str | os.PathLike[str] | None, config: Config, *, prompt: bool = False
     ) -> None:
-        name = os.fspath(path)
+        name = "" if path is None else os.fspath(path)
+        if path is not None and not name:
+            raise ConfigError("--index: the name is empty; name a file, such as news.db")
         self.shared = is_shared(name)
         self._store = (
             SharedStore(name, config) if self.shared else Store(name, config, prompt=prompt)
@@ -72,10 +76,13 @@ class Index:
         remember(self._store, known, groups, stories, evidence, residue, habits, time.time())
 
     def prepare(self) -> None:
-        """Make sure that the run can become part of the index, before it is handed out.
+        """Do all of `commit` that may fail for want of room, and make room for the rest, so that
+        what a run writes elsewhere can be published between the two; see `Store.prepare`.
+
+        It may be left out: `commit` does the same, but for the room.
 
         Raises:
-            IndexFileError: it cannot; nothing may be handed out.
+            IndexFileError: what the run adds cannot be written; roll back, or close the index.
         """
         self._store.prepare()
 

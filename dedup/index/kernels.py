@@ -84,11 +84,11 @@ def insert(values: Any, begin: Any, end: Any, salt: Any, head: Any, chain: Any) 
 
 @kernel(
     "int64(uint32[,], uint64[,], int32[], uint32[,], uint64[,], int32[], uint64, int32[], int32[], "
-    "float64, int64, int64, int32[], int32[], int32[])"
+    "int64, float64, int64, int64, int32[], int32[], int32[])"
 )
 def probe(
     queries: Any, query_mask: Any, query_shingles: Any, values: Any, mask: Any, shingles: Any,
-    salt: Any, head: Any, chain: Any, threshold: Any, cap: Any, begin: Any, stamp: Any,
+    salt: Any, head: Any, chain: Any, end: Any, threshold: Any, cap: Any, begin: Any, stamp: Any,
     query: Any, row: Any,
 ) -> int:  # fmt: skip
     """Rows that share a band with a query, and that may be as similar as the threshold asks.
@@ -103,6 +103,7 @@ def probe(
         salt: as of `insert`.
         head: int32[2**k]; as of `insert`.
         chain: int32; as of `insert`.
+        end: rows from this one on are as if they were not there.
         threshold: least Jaccard similarity.
         cap: rows for one query at most, the last ones first.
         begin: a number that no stamp reaches.
@@ -125,7 +126,12 @@ def probe(
             entry = head[_slot(value, band, salt, slots)]
             while entry >= 0 and mine < cap and looked < LOOKED * cap:
                 r = entry // bands
-                if entry % bands == band and values[r, band] == value and stamp[r] != begin + q:
+                if (
+                    entry % bands == band
+                    and values[r, band] == value
+                    and stamp[r] != begin + q
+                    and r < end
+                ):
                     stamp[r] = begin + q
                     looked += 1
                     alike = most_alike(query_mask[q], query_shingles[q], mask[r], shingles[r])

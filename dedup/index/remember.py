@@ -48,7 +48,7 @@ def remember(
     """
     corpus, earlier = known.corpus, known.earlier
     new = [r for r in range(len(earlier), corpus.records) if r not in known.again]
-    if not new:  # the same records once more
+    if known.done or not new:  # the same records once more
         return
     run = store.add_run(at, len(new))
     number = known.block.copy()

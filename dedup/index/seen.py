@@ -7,14 +7,16 @@ records they stand in. The stages then do with old and new records what they do 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from dedup.config import Config
 from dedup.engines.memory import Memory
+from dedup.index.rows import Earlier
 from dedup.index.segments import ACTIVE, EMPTY, HEAD, RESIDUE, TAIL
-from dedup.index.store import Earlier, Store
+from dedup.index.store import ALWAYS, Store
 from dedup.index.table import Hashes, Table, hashes, hashes_of
 from dedup.judge.evidence import Prior
 from dedup.match import kernels
@@ -37,6 +39,7 @@ class Known(NamedTuple):
         block: int64; of each block in `corpus`, its number in the index, -1 if it has none.
         earlier: the earlier records, the first ones in `corpus`.
         again: record in `corpus` -> the earlier record that it is, to the letter.
+        done: whether the last run did just these records; they are judged as they were then.
         content: a hash of each new record.
         fresh: int64; the places in `corpus` of the new records' blocks, in order.
         row: int64; of each of them, the row of `hashes` that has its own, or those of its equal.
@@ -50,6 +53,7 @@ class Known(NamedTuple):
     block: I64
     earlier: list[Earlier]
     again: dict[int, Earlier]
+    done: bool
     content: list[int]
     fresh: I64
     row: I64
@@ -88,15 +92,18 @@ class Seen:
             self._forget()
         begun = self._next
         if store.next_block() > begun + MANY:
-            self._table.reserve((store.next_block() - begun) * 5 // 4)
+            self._table.reserve(store.likely(store.next_block() - begun) * 5 // 4)
         for segment in store.since(begun):
             active = segment.active()
-            new = active + segment.first >= begun
+            new = active + segment.first >= self._next
             rows = hashes_of(segment, active[new], segment.bands[new], self._config.shingle)
             self._table.add(active[new] + segment.first, rows)
             self._next = segment.end
         if self._next == begun:
             return
+        if not begun:
+            last = store.last_record()
+            self._check([last] if last is not None else [])
         more = store.firsts(begun)
         known = self._known + more.shape[1]
         if known > self._records.shape[1]:
@@ -107,15 +114,23 @@ class Seen:
         self._known = known
 
     def look(self, corpus: Corpus, memory: Memory) -> Known:
-        """Find what earlier runs know of some records."""
+        """Find what earlier runs know of some records.
+
+        Where these are the records of the last run once more, all of them and none else that is
+        new, they are judged as if it had not been: it was stopped after they were remembered, and
+        what it was about to write is to be written now.
+        """
         store = self._store
         content = _contents(corpus)
-        same = {(hashed, record.id): record for hashed, record in store.records_with(content)}
+        same = {(record.content, record.id): record for record in store.records_with(content)}
+        asked_for = list(zip(content, corpus.ids, strict=True))
+        run, cut = self._done(asked_for, same)
         again = {
-            r: same[content[r], corpus.ids[r]]
-            for r in range(corpus.records)
-            if (content[r], corpus.ids[r]) in same
+            r: same[asked]
+            for r, asked in enumerate(asked_for)
+            if asked in same and same[asked].run < run
         }
+        self._check(again.values())
         mine = np.array([record.record for record in again.values()], dtype=np.int64)
         blocks = corpus.blocks
         equal = first_equal(blocks.key)
@@ -125,41 +140,83 @@ class Seen:
         row = np.zeros(equal.size, dtype=np.int64)
         row[distinct] = np.arange(distinct.size)
         asked = hashes(blocks, distinct, self._config, memory)
-        found = self._matches(blocks, distinct, asked, mine)
-        wanted = np.unique(self._record_of(found)).tolist()
-        by_number = store.records(wanted)
-        earlier = [by_number[n] for n in wanted]
+        found = self._matches(blocks, distinct, asked, mine, cut)
+        earlier = self._records_of(found)
         joined, block, flags = self._joined(corpus, earlier)
         fresh = np.flatnonzero(block < 0)
         shift = len(earlier)
         again = {r + shift: record for r, record in again.items()}
         for r, record in again.items():
             _name(joined, block, r, record)
-        prior = self._prior(joined, block, flags, earlier, again)
-        stories = self._stories({**dict(enumerate(earlier)), **again})
+        prior = self._prior(joined, block, flags, earlier, again, run)
+        stories = self._stories({**dict(enumerate(earlier)), **again}, run)
         return Known(
-            joined, prior, block, earlier, again, content, fresh, row[equal], asked, stories
-        )
+            joined, prior, block, earlier, again, run < ALWAYS, content, fresh, row[equal], asked,
+            stories,
+        )  # fmt: skip
 
-    def _stories(self, seen: dict[int, Earlier]) -> dict[int, tuple[str, int]]:
+    def _done(
+        self, asked: list[tuple[int, str]], same: dict[tuple[int, str], Earlier]
+    ) -> tuple[int, int | None]:
+        """The last run and its first block, where it did just these records; otherwise a run
+        behind all, and None.
+
+        Args:
+            asked: (hash of the content, id) of each record.
+            same: those that are known.
+        """
+        store = self._store
+        if asked and all(one in same for one in asked):
+            number = store.last_run_number()
+            if any(record.run == number for record in same.values()):
+                last = store.last_run()
+                if last is not None and {(r.content, r.id) for r in last[1]} <= same.keys():
+                    return last[0].run, last[1][0].first
+        return ALWAYS, None
+
+    def _check(self, records: Iterable[Earlier]) -> None:
+        """Records hold blocks that are there."""
+        for record in records:
+            if record.end > self._next:
+                raise self._store.damaged(f"record {record.record} holds blocks that are not there")
+
+    def _stories(self, seen: dict[int, Earlier], run: int) -> dict[int, tuple[str, int]]:
         leaders = sorted({record.leader for record in seen.values()})
         ids = {record.record: record.id for record in seen.values()}
         others = [leader for leader in leaders if leader not in ids]
         ids |= {n: record.id for n, record in self._store.records(others).items()}
-        retold = self._store.retold(leaders)
+        retold = self._store.retold(leaders, run)
         return {
             # A leader that was forgotten leads no more.
             r: (ids.get(record.leader, record.id), 1 + retold.get(record.leader, 0))
             for r, record in seen.items()
         }
 
+    def _place_of(self, blocks: I64) -> I64:
+        """Where the records that hold some blocks stand among all."""
+        place: I64 = self._records[1, : self._known].searchsorted(blocks, side="right") - 1
+        if (place < 0).any():
+            raise self._store.damaged(f"no record holds block {blocks.min()}")
+        return place
+
     def _record_of(self, blocks: I64) -> I64:
         """The numbers of the records that hold some blocks."""
-        numbers, firsts = self._records[:, : self._known]
-        found: I64 = numbers[firsts.searchsorted(blocks, side="right") - 1]
+        found: I64 = self._records[0, self._place_of(blocks)]
         return found
 
-    def _matches(self, blocks: Blocks, which: I64, asked: Hashes, but: I64) -> I64:
+    def _records_of(self, blocks: I64) -> list[Earlier]:
+        """The records that hold some blocks (ascending), each once."""
+        places = self._place_of(blocks)
+        numbers, firsts = self._records[:, : self._known]
+        by_number = self._store.records(np.unique(numbers[places]).tolist())
+        for block, place in zip(blocks.tolist(), places.tolist(), strict=True):
+            record = by_number.get(int(numbers[place]))
+            behind = int(firsts[place + 1]) if place + 1 < self._known else self._next
+            if record is None or record.first != firsts[place] or not block < record.end <= behind:
+                raise self._store.damaged(f"no record holds block {block}")
+        return [by_number[n] for n in sorted(by_number)]
+
+    def _matches(self, blocks: Blocks, which: I64, asked: Hashes, but: I64, cut: int | None) -> I64:
         """Numbers of earlier blocks that say what new ones say, verified, each once.
 
         Args:
@@ -167,8 +224,9 @@ class Seen:
             which: int64[m]; those to look for, all with different keys.
             asked: their hashes.
             but: numbers of earlier records that are not looked at.
+            cut: blocks from this number on are not looked at, either.
         """
-        query, block = self._table.candidates(asked, CANDIDATES)
+        query, block = self._table.candidates(asked, CANDIDATES, cut)
         if but.size:
             others = ~np.isin(self._record_of(block), but)
             query, block = query[others], block[others]
@@ -275,6 +333,7 @@ class Seen:
         flags: U8,
         earlier: list[Earlier],
         again: dict[int, Earlier],
+        run: int,
     ) -> Prior:
         """What earlier runs counted for the blocks that have a number.
 
@@ -284,6 +343,7 @@ class Seen:
             flags: uint8; of the blocks of the earlier records' texts.
             earlier: these, the first ones.
             again: new records that were seen before.
+            run: what it and later ones counted does not count.
         """
         store, blocks, old = self._store, corpus.blocks, corpus.seen
         counted = np.zeros(corpus.records, dtype=np.bool_)
@@ -307,13 +367,13 @@ class Seen:
         for k, source in enumerate(source_of):
             share = echo[k] / content[k] if content[k] else 0.0
             rows[k, source] = (1, 1, bool(flags[k] & HEAD), bool(flags[k] & TAIL), share)
-        known = store.sources_named(corpus.sources)
+        known = store.sources_named(corpus.sources, run)
         numbered = {known[name][0]: k for name, k in places.items() if name in known}
-        for number, source, *sums in store.spread(numbers.tolist()):
+        for number, source, *sums in store.spread(numbers.tolist(), run):
             place = numbered.get(source)
             if place is not None:
                 rows[at[number], place] = tuple(sums)
-        late = store.residue(numbers.tolist())
+        late = store.residue(numbers.tolist(), run)
         residue = np.zeros(corpus.seen, dtype=np.bool_)
         gone = ((flags & RESIDUE) != 0) | np.isin(numbers, list(late))
         residue[order[gone & (order < corpus.seen)]] = True
@@ -330,14 +390,13 @@ class Seen:
             tail=sums_of[:, 3].astype(np.float32),
             echo=sums_of[:, 4].astype(np.float32),
             residue=residue,
-            habits=self._habits(corpus.sources),
+            habits=self._habits(corpus.sources, known, run),
         )
 
-    def _habits(self, sources: list[str]) -> I64:
-        known = {name: number for name, (number, _) in self._store.sources_named(sources).items()}
-        counts = self._store.habits(list(known.values()))
+    def _habits(self, sources: list[str], known: dict[str, tuple[int, int]], run: int) -> I64:
+        counts = self._store.habits([number for number, _ in known.values()], run)
         none = (0,) * 5
-        told = [counts.get(known.get(name, -1), none) for name in sources]
+        told = [counts.get(known.get(name, (-1, 0))[0], none) for name in sources]
         return np.array(told, dtype=np.int64).reshape(-1, 5)
 
 

@@ -10,11 +10,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dedup.index.rows import Columns, Damaged
 from dedup.records import I32, I64, U8, U16, U32, U64
 from dedup.text.blocks import pointer_of, tokens_of
 
 FULL = 512  # blocks of a segment in the file; to look at one of them all are inflated
 HELD = 1 << 17  # blocks held in memory, some 40 MB
+WEIGHT = 320  # bytes of a block as there are many
+TOKENS = 1 << 28  # in a segment at most
+LAST = (1 << 31) - 1  # of a text's characters
 
 # What a block is, one bit each (`Segment.flags`).
 ACTIVE, RESIDUE, HEAD, TAIL, TITLE, ABSTRACT = 1, 2, 4, 8, 16, 32
@@ -79,15 +83,70 @@ def packed(segment: Segment) -> tuple[Any, ...]:
     return (segment.first, int(segment.key.size), *data)
 
 
-def unpacked(first: int, data: Sequence[bytes], bands: int) -> Segment:
-    """The segment whose columns a row of the file holds, with so many bands."""
-    columns: dict[str, Any] = {
-        name: np.frombuffer(bytearray(zlib.decompress(column)), dtype=dtype)
-        for (name, dtype), column in zip(COLUMNS.items(), data, strict=True)
-    }
-    length = columns.pop("length")
-    columns["bands"] = columns["bands"].reshape(-1, 1 + bands)
-    return Segment(first=first, pointer=pointer_of(length), **columns)
+def unpacked(row: Columns, bands: int) -> Segment:
+    """The segment whose columns a row of the file holds, with so many bands.
+
+    Raises:
+        Damaged: the columns do not fit each other; no loop over them would be safe.
+    """
+
+    def column(name: str, size: int) -> Any:
+        try:
+            return _inflated(getattr(row, name), COLUMNS[name], size)
+        except ValueError as error:
+            raise Damaged(
+                f"the segment of block {row.first}: its column {name!r} {error}"
+            ) from error
+
+    n = row.blocks
+    columns = {name: column(name, n) for name in ROWS}
+    length = column("length", n)
+    tokens = int(length.sum(dtype=np.int64))
+    if tokens > TOKENS:
+        raise Damaged(f"the segment of block {row.first}: {tokens:,} words, more than {TOKENS:,}")
+    active = np.flatnonzero(columns["flags"] & ACTIVE)
+    segment = Segment(
+        first=row.first,
+        pointer=pointer_of(length),
+        tokens=column("tokens", tokens),
+        bands=column("bands", active.size * (1 + bands)).reshape(-1, 1 + bands),
+        **columns,
+    )
+    wrong = _wrong(segment, active)
+    if wrong:
+        raise Damaged(f"the segment of block {row.first}: {wrong}")
+    return segment
+
+
+def _inflated(data: bytes, dtype: Any, size: int) -> Any:
+    """So many values, inflated; never more room is taken than they need."""
+    room = size * np.dtype(dtype).itemsize
+    inflater = zlib.decompressobj()
+    try:
+        found = inflater.decompress(data, room + 1)
+    except zlib.error as error:
+        raise ValueError(f"cannot be inflated: {error}") from error
+    if len(found) != room or not inflater.eof or inflater.unused_data:
+        raise ValueError(f"does not hold {size:,} values")
+    return np.frombuffer(bytearray(found), dtype=dtype)
+
+
+def _wrong(segment: Segment, active: I64) -> str | None:
+    """What cannot be in a segment whose columns have the right lengths; None if all can."""
+    stands = np.zeros(segment.key.size, dtype=np.bool_)
+    stands[active] = True
+    if ((segment.key != 0) != stands).any():
+        return "a block has a key and stands for none, or the other way round"
+    if segment.pointer[-1] and np.diff(segment.pointer)[~stands].any():
+        return "a block that stands for none has words"
+    if ((segment.start < 0) | (segment.size < 0) | (segment.size > LAST - segment.start)).any():
+        return "a block begins or ends where no text is"
+    if (segment.flags > 2 * ABSTRACT - 1).any():
+        return "a block is of no known kind"
+    low = np.maximum(segment.key[active] & np.uint64(0xFFFFFFFF), 1)
+    if not np.array_equal(segment.bands[:, 0], low):
+        return "hashes do not belong to their blocks"
+    return None
 
 
 def merged(parts: Sequence[Segment]) -> Segment:
@@ -153,7 +212,7 @@ class Held:
         self._drop([first for first in self._firsts if segment.first <= first < segment.end])
         insort(self._firsts, segment.first)
         self._segments[segment.first] = segment
-        self._blocks += segment.key.size
+        self._blocks += _weight(segment)
         while self._blocks > HELD and len(self._firsts) > 1:
             self._drop([next(iter(self._segments))])
 
@@ -163,8 +222,13 @@ class Held:
 
     def _drop(self, firsts: list[int]) -> None:
         for first in firsts:
-            self._blocks -= self._segments.pop(first).key.size
+            self._blocks -= _weight(self._segments.pop(first))
             self._firsts.remove(first)
+
+
+def _weight(segment: Segment) -> int:
+    """The blocks of a segment; more where they are long."""
+    return max(segment.key.size, segment.tokens.nbytes // WEIGHT)
 
 
 EMPTY = Segment(

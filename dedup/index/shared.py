@@ -181,14 +181,14 @@ class SharedStore(Store):
             return getattr(self._server, command)(*arguments)
         except self._error as error:
             # The cause is not told along: it may show how the server was spoken to.
-            raise IndexFileError(f"{self.path}: {self._told(error)}") from None
+            raise IndexFileError(f"{self.path}: {self._without_secrets(error)}") from None
 
-    def _told(self, error: Exception) -> str:
+    def _without_secrets(self, error: Exception) -> str:
         """What the server says, if it does not repeat what it was told."""
         said = str(error).partition(", with args beginning with")[0][:300]
         return said if said and self._is_open(said) else type(error).__name__
 
-    def _run(self, script: str, keys: list[str], *arguments: Any) -> Any:
+    def _script(self, script: str, keys: list[str], *arguments: Any) -> Any:
         return self._ask("eval", script, len(keys), *keys, *arguments)
 
     def _keys(self, hold: _Hold) -> list[str]:
@@ -203,7 +203,7 @@ class SharedStore(Store):
         """
         hold = _Hold()
         told = False
-        while not self._run(_TAKE, [self._lock], hold.token, int(1000 * HELD)):
+        while not self._script(_TAKE, [self._lock], hold.token, int(1000 * HELD)):
             if waiting is not None and not told:
                 waiting()
                 told = True
@@ -228,7 +228,7 @@ class SharedStore(Store):
             asked = time.monotonic()
             wait = HELD / 30  # not for long, where it fails
             with suppress(Exception):
-                if not self._run(_RENEW, [lock, pending], hold.token, int(1000 * HELD)):
+                if not self._script(_RENEW, [lock, pending], hold.token, int(1000 * HELD)):
                     hold.lost = True
                     return
                 hold.confirmed = asked
@@ -239,7 +239,7 @@ class SharedStore(Store):
         following = Following(self)
         at = self._applied
         while True:
-            length, *entries = self._run(_READ, [self._log], at, PART, BYTES, LARGEST)
+            length, *entries = self._script(_READ, [self._log], at, PART, BYTES, LARGEST)
             if length < at:
                 raise IndexFileError(
                     f"{self.path}: holds less than was read from it before: it was emptied or "
@@ -316,7 +316,7 @@ class SharedStore(Store):
 
     def _confirm(self, hold: _Hold, number: int, entry: bytes = b"") -> None:
         asked = time.monotonic()
-        if hold.is_over() or not self._run(
+        if hold.is_over() or not self._script(
             _PREPARE, self._keys(hold), hold.token, int(1000 * HELD), self._applied, number, entry
         ):
             raise self._lost()
@@ -369,10 +369,10 @@ class SharedStore(Store):
                     return
             except self._silence as error:
                 if not left:
-                    raise _NoAnswer(f"{self.path}: {self._told(error)}") from None
+                    raise _NoAnswer(f"{self.path}: {self._without_secrets(error)}") from None
                 time.sleep(WAIT)
             except self._error as error:
-                raise IndexFileError(f"{self.path}: {self._told(error)}") from None
+                raise IndexFileError(f"{self.path}: {self._without_secrets(error)}") from None
             else:
                 raise self._lost()
 
@@ -388,7 +388,7 @@ class SharedStore(Store):
         lock, _, pending, _ = self._keys(hold)
         hold.done.set()
         with suppress(IndexFileError):
-            self._run(_RELEASE, [lock, pending], hold.token)
+            self._script(_RELEASE, [lock, pending], hold.token)
 
     def _end(self) -> None:
         if self._hold is not None:

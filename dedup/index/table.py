@@ -80,22 +80,26 @@ class Table:
             self._head = np.full(1 << (room * columns - 1).bit_length(), -1, dtype=np.int32)
             kernels.insert(self._values, 0, self._size, SALT, self._head, self._chain)
 
-    def candidates(self, hashes: Hashes, cap: int) -> tuple[I32, I64]:
+    def candidates(self, hashes: Hashes, cap: int, before: int | None = None) -> tuple[I32, I64]:
         """Pairs that share a hash and may be alike.
 
         Args:
             hashes: of m blocks.
             cap: candidates of one block at most.
+            before: blocks from this number on are as if they were not there.
 
         Returns:
             int32[k], int64[k]; rows of `hashes`, and the blocks they may be like.
         """
+        end = self._size
+        if before is not None:
+            end = int(self._block[:end].searchsorted(before))
         while True:
             if self._asked > LAST - hashes.shingles.size:
                 self._stamp[:], self._asked = 0, 1
             found = kernels.probe(
                 *hashes, self._values, self._mask, self._shingles, SALT, self._head, self._chain,
-                self._threshold, cap, self._asked, self._stamp, self._query, self._row,
+                end, self._threshold, cap, self._asked, self._stamp, self._query, self._row,
             )  # fmt: skip
             self._asked += hashes.shingles.size
             if found <= self._row.size:
