@@ -10,6 +10,7 @@ from __future__ import annotations
 import builtins
 import errno
 import gc
+import importlib
 import io
 import os
 import pathlib
@@ -23,10 +24,15 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from passages import SENTENCES
+
+import dedup
 from dedup import cli
+from dedup.check import check
 
 State = dict[str, bytes | None]
 """Name -> bytes of every file of a folder; None for a folder in it."""
@@ -458,6 +464,7 @@ class Place:
     """
 
     def __init__(self, base: Path) -> None:
+        warm()
         self.folder = base / "run"
         self.aside = base / "aside"
         self.aside.mkdir(parents=True)
@@ -516,6 +523,14 @@ class Place:
         found = apart(work, self.aside)
         return found if isinstance(found, Ended) else Ended(found)
 
+    def apart(self, work: Callable[[], Any]) -> Any:
+        """What some work gives that runs commands in this folder, in a process of its own."""
+        found = apart(work, self.aside)
+        if isinstance(found, int):
+            said = (self.aside / "stderr").read_text(encoding="utf-8", errors="replace")
+            raise AssertionError(f"a process died: {found}: {said[-500:]}")
+        return found
+
     def runs(self, *commands: Sequence[str]) -> list[Ended]:
         """Run commands in the folder, one after the other in this process: see `apart`."""
         self._stand()
@@ -547,6 +562,24 @@ class Place:
         return Ended(code, _taken(1), _taken(2).decode("utf-8", "replace"))
 
 
+@cache
+def warm() -> None:
+    """Import and load everything that runs need, before they are forked."""
+    for name in ("pyarrow.parquet", "dedup.stream", "dedup.index.care", "dedup.report.explain"):
+        importlib.import_module(name)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        lines = (b'{"text":"%b"}\n' % text.encode() for text in (*SENTENCES, *SENTENCES))
+        (folder / "in.jsonl").write_bytes(b"".join(lines))
+        dedup.clean(
+            folder / "in.jsonl", folder / "out.jsonl", report=folder / "report.html",
+            spans=folder / "spans.jsonl", explain_kept=folder / "kept.jsonl",
+            index=folder / "x.db", level="sentence",
+        )  # fmt: skip
+        dedup.restore(folder / "out.jsonl", folder / "back.jsonl")
+        check(folder / "out.jsonl")
+
+
 def apart(work: Callable[[], Any], folder: Path) -> Any:
     """What some work gives, done in a process of its own; its exit code if that dies.
 
@@ -563,6 +596,8 @@ def apart(work: Callable[[], Any], folder: Path) -> Any:
     if child == 0:
         try:
             gc.freeze()
+            cli._parser = cache(cli._parser)  # it takes longer to make than the rest of a run
+            cli._parser()
             answer = pickle.dumps(work())
             with _File(_open(told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
                 file.write(answer)

@@ -22,9 +22,11 @@ class Disk:
 
     Args:
         start: what is on it.
+        given: a file that is another's matter: what is written to it is there.
     """
 
-    def __init__(self, start: State) -> None:
+    def __init__(self, start: State, given: str = "") -> None:
+        self._given = given
         self._start = start
         self._folders = {name for name, data in start.items() if data is None}
         self._databases = {name: data for name, data in start.items() if ".db" in name}
@@ -43,12 +45,17 @@ class Disk:
         elif what in ("link", "unlink", "rename"):
             if ".db" in rest[0]:
                 return False
-            self._pending.append(event)
+            if rest[0] == self._given:
+                self._names = _after(self._names, [event])
+            else:
+                self._pending.append(event)
         elif what == "content":
             inode, data = rest
             if self._now.get(inode) == data:
                 return False
             self._now[inode] = data
+            if inode == self._names.get(self._given):
+                self._safe[inode] = data
         elif what == "sync":
             self._safe[rest[0]] = self._now.get(rest[0], b"")
         elif what == "folder":
@@ -101,19 +108,23 @@ def _after(names: dict[str, int], events: Iterable[tuple[Any, ...]]) -> dict[str
     return names
 
 
-def states(start: State, events: Sequence[tuple[Any, ...]]) -> list[tuple[str, State]]:
+def states(
+    start: State, events: Sequence[tuple[Any, ...]], given: str = ""
+) -> list[tuple[str, State]]:
     """All that the disk may hold after a loss of power during a run, each state once.
 
     Args:
         start: what was there before.
         events: what the run did, of `faults.Ended`.
+        given: see `Disk`.
     """
-    disk, known, found = Disk(start), set(), []
+    disk, known, found = Disk(start, given), set(), []
     for event in events:
         if disk.do(event):
             for told, state in disk.states():
                 key = frozenset(state.items())
                 if key not in known:
                     known.add(key)
-                    found.append((f"behind {event[0]} of {event[1]!s:.60}: {told}", state))
+                    what = " ".join([event[0], *(x for x in event[1:2] if isinstance(x, str))])
+                    found.append((f"behind {what}: {told}", state))
     return found

@@ -6,6 +6,7 @@ import pytest
 from promises import SCENARIOS, SOAK, Lane, folder, none
 
 HOWS = ("fail", "full", "stop", "exit", "exited") if SOAK else ("fail",)
+DEAR = ("fresh names", "with a new index", "packed", "as a table")  # for `make soak`
 
 
 @pytest.fixture(scope="module", params=SCENARIOS, ids=lambda scenario: scenario.name)
@@ -27,4 +28,6 @@ def test_the_process_dies_at_any_call(lane):
 
 
 def test_any_call_fails(lane):
+    if lane.scenario.name in DEAR and not SOAK:
+        return
     none(lane.apart(lane.failed, HOWS), len(HOWS) * len(lane.calls))
