@@ -22,7 +22,7 @@ import tempfile
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -115,7 +115,7 @@ class Calls:
         self.events: list[tuple[Any, ...]] = []
         self._known: set[Any] = set()
         self._handles: dict[int, int] = {}  # inode -> a handle that keeps it, and reads it
-        
+
     # -- where ---------------------------------------------------------------------------------
 
     def path(self, place: Any) -> str | None:
@@ -601,7 +601,7 @@ def apart(work: Callable[[], Any], folder: Path) -> Any:
             answer = pickle.dumps(work())
             with _File(_open(told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
                 file.write(answer)
-        except BaseException:  # noqa: BLE001 - nothing goes on in this process
+        except BaseException:
             os.write(2, traceback.format_exc().encode())
         finally:
             os._exit(BROKEN)
@@ -618,7 +618,7 @@ def _code(argv: Sequence[str]) -> int:
         return cli.main(list(argv))
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 1
-    except BaseException:  # noqa: BLE001 - it is what we are looking for
+    except BaseException:
         sys.stderr.write(traceback.format_exc())
         return BROKEN
 

@@ -340,7 +340,7 @@ class Lane:
         scenario, wrong = self.scenario, []
         state = self.place.state()
         rows = [
-            row for name in (scenario.stdout, "stream.removed.dropped.jsonl", "stream.dropped.jsonl")
+            row for name in (scenario.stdout, "stream.removed.dropped.jsonl")
             for row in rows_of(state.get(name) or b"")
         ]  # fmt: skip
         (export,) = self.place.runs(("index", "export", INDEX))

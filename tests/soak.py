@@ -79,8 +79,8 @@ def lines_of(path: Path) -> list[bytes]:
 
 
 def a_slice(rng: random.Random, lines: Sequence[bytes], most: int) -> list[bytes]:
-    """Some lines that follow each other: few more often than many."""
-    size = round(LEAST * (most / LEAST) ** rng.random())
+    """Some lines that follow each other; as often below sixty as above, where there may be 400."""
+    size = round(LEAST * (most / LEAST) ** rng.random() ** 0.6)
     start = rng.randrange(max(1, len(lines) - size))
     return list(lines[start : start + size])
 
@@ -154,7 +154,9 @@ class Soak:
         out = "out.jsonl" if told["output"] == "-" else f"out{told['output']}"
         index = [] if told["index"] == "no" else ["--index", "news.db"]
         if trial.more:
-            yield from ended(*place.runs(self._clean(trial, f"more{given[2:]}", "earlier.jsonl", index)))
+            yield from ended(
+                *place.runs(self._clean(trial, f"more{given[2:]}", "earlier.jsonl", index))
+            )
         times = 2 if told["index"] == "the same once more" else 1
         for _ in range(times):
             to = "-" if told["output"] == "-" else out

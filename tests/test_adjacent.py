@@ -1,4 +1,4 @@
-"""Passages that touch: side by side, repeated, at the edges of paragraphs, with any space between."""
+"""Passages that touch: side by side, repeated, at edges of paragraphs, with any space between."""
 
 from __future__ import annotations
 
@@ -18,7 +18,18 @@ from dedup.check import check
 EXAMPLES = 1000 if os.environ.get("SOAK") else 60
 PAIRS = [" ".join(SENTENCES[n : n + 2]) for n in range(0, 16, 2)]  # passages: two sentences
 SPACES = (" ", "  ", "\u00a0", " \u00a0 ", "\t", "\u200f ", " \u200b", "\u2003", "\r", "\x85 ")
-BREAKS = ("\n", "\n\n", "\r\n", "\n \n", "\n\u00a0\n", "\u2028", " \n", "\n\t", "\n\ufeff\n", "\v\n")
+BREAKS = (
+    "\n",
+    "\n\n",
+    "\r\n",
+    "\n \n",
+    "\n\u00a0\n",
+    "\u2028",
+    " \n",
+    "\n\t",
+    "\n\ufeff\n",
+    "\v\n",
+)
 ENDS = ("", " ", "\n", "\u00a0", "\r\n", "\n\n", " \u200f", "\ufeff", "\t\n ")
 BREAK = re.compile("[\n\r\v\f\x85\u2028\u2029]+")
 INVISIBLE = re.compile(r"^[\s\u200b-\u200f\ufeff]+|[\s\u200b-\u200f\ufeff]+$")

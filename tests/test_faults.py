@@ -1,4 +1,4 @@
-"""A call of the system fails, or the process dies at it: every one, of every command that writes."""
+"""A call of the system fails, or the process dies at it: any call of any command that writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A few random slices of the samples, and of real collections where they lie beside: see soak.py."""
+"""A few random slices of the samples, and of real collections where there are any: see soak.py."""
 
 from __future__ import annotations
 

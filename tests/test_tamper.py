@@ -26,8 +26,8 @@ ELSE = lines_of(("t0", f"{S[8]}\n{S[9]}"), ("t1", f"{S[9]}\n{S[10]}"), ("t2", S[
 TEXTS = {row["id"]: row["text"] for row in map(json.loads, GIVEN.splitlines())}
 DEEP = "[" * 3000 + "]" * 3000
 VALUES = (
-    None, True, False, 0, 1, -1, 2**31, 2**63, -(2**63) - 1, 2**64, 10**30, 0.5, -0.0, 1e308, "", "0",
-    "x", "\u0000", "نص", "\U0001f600", [], {}, [0], {"start": 0}, [[[]]], "9" * 400,
+    None, True, False, 0, 1, -1, 2**31, 2**63, -(2**63) - 1, 2**64, 10**30, 0.5, -0.0, 1e308, "",
+    "0", "x", "\u0000", "نص", "\U0001f600", [], {}, [0], {"start": 0}, [[[]]], "9" * 400,
 )  # fmt: skip
 RUN_COMMANDS = (("restore", "out.jsonl", "-q", "-o", BACK), ("explain", "out.jsonl", "t1"))
 
@@ -101,9 +101,7 @@ def changer(what, value=None):
             here[key] = copy.deepcopy(value)
         elif what == "drop key":
             here.pop(key, None)
-        elif what == "add" and isinstance(old, int):
-            here[key] = old + value
-        elif what == "append" and isinstance(old, str):
+        elif isinstance(old, {"add": int, "append": str}.get(what, ())):
             here[key] = old + value
         elif what == "spell" and isinstance(old, str) and old:
             here[key] = ("ق" if old[0] != "ق" else "ك") + old[1:]
@@ -128,8 +126,16 @@ def a_change(rng, state):
     if what in ("drop key", "spell"):
         return [what, file, at, path]
     if what == "add":
-        name = rng.choice(["start", "end"] if file == "removed" else ["removed", "position", "kept"])
-        return [what, file, at, [name] if file == "removed" else ["dedup", name], rng.choice([1, -1])]
+        name = rng.choice(
+            ["start", "end"] if file == "removed" else ["removed", "position", "kept"]
+        )
+        return [
+            what,
+            file,
+            at,
+            [name] if file == "removed" else ["dedup", name],
+            rng.choice([1, -1]),
+        ]
     if what == "append":
         return [what, file, at, ["text"], rng.choice(["x", "\n", "نص", "\U0001f600"])]
     if what == "raw":
