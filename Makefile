@@ -5,8 +5,9 @@ BIN := .venv/bin
 PYTHONS ?= $(strip $(foreach v,10 11 12 13,$(firstword $(wildcard \
   $(HOME)/.pyenv/versions/3.$(v).*/bin/python) $(shell command -v python3.$(v)))))
 FUZZ ?= 60
+SOAK ?= 200
 
-.PHONY: demo test test-lowest test-pythons fuzz check gate bench bench-stream programs clean
+.PHONY: demo test test-lowest test-pythons fuzz soak check gate bench bench-stream programs clean
 
 demo: .venv/ready  ## clean the sample dumps in seeds/ and show what happened
 	@mkdir -p out
@@ -53,6 +54,11 @@ fuzz: .venv/ready  ## look for inputs that break something, FUZZ seconds a targe
 	for target in kernels dump readers; do \
 	  .venv-fuzz/bin/python tests/fuzz.py $$target $(FUZZ) || exit 1; \
 	done
+
+soak: .venv/ready  ## slices of real collections (SOAK: how many, or seconds as 600s), every fault
+	$(BIN)/python tests/soak.py $(SOAK)
+	SOAK=$(SOAK) $(BIN)/python -m pytest tests/test_adjacent.py tests/test_tamper.py \
+	  tests/test_faults.py tests/test_power.py --numprocesses auto
 
 check: .venv/ready  ## lint, format, types
 	$(BIN)/ruff check .

@@ -1,0 +1,33 @@
+"""A call of the system fails, or the process dies at it: any call of any command that writes."""
+
+from __future__ import annotations
+
+import pytest
+from promises import SCENARIOS, SOAK, Lane, folder, none
+
+HOWS = ("fail", "full", "stop", "exit", "exited") if SOAK else ("fail",)
+DEAR = ("fresh names", "with a new index", "packed", "as a table")  # for `make soak`
+
+
+@pytest.fixture(scope="module", params=SCENARIOS, ids=lambda scenario: scenario.name)
+def lane(request):
+    with folder() as place:
+        yield Lane(request.param, place)
+
+
+def test_nothing_goes_wrong_by_itself(lane):
+    """The harness sees the calls, and has no complaint about a run that nothing happened to."""
+    assert any(call.startswith(("rename", "COMMIT", "write")) for call in lane.calls)
+    states = [("before all", lane.start), ("behind all", lane.done)]
+    none(lane.apart(lane.dead, states), 2)
+
+
+def test_the_process_dies_at_any_call(lane):
+    states = lane.watched.states
+    none(lane.apart(lane.dead, states), len(states))
+
+
+def test_any_call_fails(lane):
+    if lane.scenario.name in DEAR and not SOAK:
+        return
+    none(lane.apart(lane.failed, HOWS), len(HOWS) * len(lane.calls))
