@@ -54,12 +54,27 @@ class Struct(msgspec.Struct):
     position: int = -1
 
 
+class _Match(msgspec.Struct):
+    id: str
+    start: int
+    end: int
+
+
+class _Evidence(msgspec.Struct):
+    rule: str
+
+
 class _Row(msgspec.Struct):
     id: str
+    source: str
+    line: int
     start: int
     end: int
     text: msgspec.Raw
     kind: str
+    similarity: float | None
+    match: _Match | None
+    evidence: _Evidence
     run_id: str | None
 
 

@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -21,12 +21,14 @@ from dedup.engines.memory import Memory
 from dedup.errors import ConfigError, InputError
 from dedup.formats.inputs import Inputs, as_lines, piece
 from dedup.formats.outputs import Outputs, StandardOutput
+from dedup.formats.publish import sync_folders
 from dedup.index.index import Index
 from dedup.records import Counts
 from dedup.result import Result
 
 TOGETHER = 256  # records cleaned at a time at most
 DELAY = 0.2  # seconds that a record waits for others to come
+BACK = 1 << 16  # bytes looked at together for a line's end
 COMMIT = 1.0  # seconds of work that an interrupted process loses the memory of at most
 
 
@@ -148,12 +150,26 @@ class Cleaner:
 
     def _commit(self, *, soon: bool = False) -> None:
         if self._begun:
-            for file in self.before_commit:  # nothing is known that is in no file
-                os.fsync(file.fileno())
+            self.sync()
             if self._index.shared:  # it is begun anew even if this fails
                 self._begun = 0.0
             self._index.commit(soon=soon)
             self._begun = 0.0
+
+    def sync(self) -> None:
+        """Have all that was handed out on the disk; what cannot be is forgotten.
+
+        Raises:
+            InputError: the disk is full or broken.
+        """
+        try:
+            for file in self.before_commit:
+                os.fsync(file.fileno())
+        except OSError as error:
+            if self._begun:
+                self._index.rollback()
+                self._begun = 0.0
+            raise InputError(f"{file.name}: {error.strerror}; run it again") from error
 
     def close(self) -> None:
         """Commit and close the index."""
@@ -208,9 +224,10 @@ def clean_stream(
     """
     outputs = Outputs(None, removed)
     outputs.paths.pop("clean", None)
-    outputs.check(spared, force=force)
+    outputs.check(spared, force=force, appended=True)
     with ExitStack() as stack:
         files = {name: stack.enter_context(_appended(p)) for name, p in outputs.paths.items()}
+        sync_folders(outputs.paths.values())
         cleaner.before_commit = list(files.values())
         interrupts = stack.enter_context(Interrupts())
         try:
@@ -219,13 +236,16 @@ def clean_stream(
                     cleaner.commit()
                     continue
                 with interrupts.waiting(), cleaner.handing_out(data, "stdin") as result:
-                    for name, file in (("clean", out), *files.items()):
-                        file.write(b"".join(result.lines(name)))
-                        file.flush()
+                    out.write(b"".join(result.lines()))
+                    out.flush()
+                    with _all_or_none(files.values()):
+                        for name, file in files.items():
+                            _write_all(file, b"".join(result.lines(name)))
         finally:
-            for file in files.values():  # what is still to be committed is in them
-                os.fsync(file.fileno())
-            cleaner.before_commit = ()
+            try:
+                cleaner.sync()  # what is still to be committed is in them
+            finally:
+                cleaner.before_commit = ()
 
 
 class Interrupts:
@@ -270,10 +290,43 @@ class Interrupts:
 
 
 def _appended(path: Path) -> IO[bytes]:
+    """A file to append to; a line without its end, of a run that died, is cut off."""
     try:
-        return path.open("ab")
+        file = path.open("a+b", buffering=0)  # what fails to be written is not written later
+        end = place = file.seek(0, os.SEEK_END)
+        whole = 0
+        while place and not whole:
+            at = max(0, place - BACK)
+            file.seek(at)
+            found = file.read(place - at).rfind(b"\n") + 1
+            whole, place = (at + found if found else 0), at
+        if whole < end:
+            file.truncate(whole)
+        return file
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
+
+
+@contextmanager
+def _all_or_none(files: Iterable[IO[bytes]]) -> Iterator[None]:
+    """If this context fails, files are as long as they were: what was appended comes once more."""
+    sizes = [(file, os.fstat(file.fileno()).st_size) for file in files]
+    try:
+        yield
+    except BaseException:
+        for file, size in sizes:
+            with suppress(OSError):
+                os.ftruncate(file.fileno(), size)
+        raise
+
+
+def _write_all(file: IO[bytes], data: bytes) -> None:
+    rest = memoryview(data)
+    try:
+        while rest:
+            rest = rest[file.write(rest) :]
+    except OSError as error:
+        raise InputError(f"{file.name}: {error.strerror}") from error
 
 
 def arriving(source: IO[bytes]) -> Iterator[bytes]:

@@ -38,7 +38,7 @@ _ROWS: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def is_ours(path: Path, what: str, beside: Path | None = None) -> bool:
+def is_ours(path: Path, what: str, beside: Path | None = None, torn: bool = False) -> bool:
     """Whether a file is one that this program may have written as "clean", "removed" and the like.
 
     An empty file and none at all are nobody's loss.
@@ -47,6 +47,7 @@ def is_ours(path: Path, what: str, beside: Path | None = None) -> bool:
         path: of the file.
         what: what it would be replaced with.
         beside: where the removals of the same run lie: of texts alone nothing else tells.
+        torn: whether its first line may lack its end, as where a run died that appended to it.
 
     Raises:
         InputError: it cannot be read.
@@ -65,6 +66,8 @@ def is_ours(path: Path, what: str, beside: Path | None = None) -> bool:
             return what == "restored" or _is_parquet_of_ours(path)
         with unpacked(io.BufferedReader(io.FileIO(path)), str(path)) as file:
             for line in islice(file, 1):
+                if torn and not line.endswith(b"\n") and line.startswith(b"{"):
+                    return True
                 return len(line) <= LOOKED and _ROWS[what.partition(" ")[0]](_loaded(line))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error

@@ -117,6 +117,7 @@ class Outputs:
         self.roles: dict[str, str] = {}
         self._finished = self._published = False
         self._guarded = False  # whether only what this program wrote is replaced
+        self._appended = False
         self._to_stdout = out == "-"
         if self._to_stdout:
             self._held_back = tempfile.TemporaryFile()  # noqa: SIM115 - until all is published
@@ -154,13 +155,20 @@ class Outputs:
         """Whether what is written under a name goes anywhere."""
         return name in self.paths or (name == "clean" and self._to_stdout)
 
-    def check(self, taken: Iterable[str | os.PathLike[str]], *, force: bool = False) -> None:
+    def check(
+        self,
+        taken: Iterable[str | os.PathLike[str]],
+        *,
+        force: bool = False,
+        appended: bool = False,
+    ) -> None:
         """Refuse to write over what is read or kept for other runs, over a file that this program
         did not write, or into a folder that is not there.
 
         Args:
             taken: the inputs, the index, files of settings and decisions.
             force: whether files that this program did not write may be replaced.
+            appended: whether they are appended to.
 
         Raises:
             InputError: one of the outputs cannot be written.
@@ -184,13 +192,14 @@ class Outputs:
                                  f".txt; name it {path.stem}.gz")  # fmt: skip
             if path not in self._own_folder and not path.resolve().parent.is_dir():
                 raise InputError(f"{path}: its folder does not exist; make it first")
-        self._guarded = not force
+        self._guarded, self._appended = not force, appended
         for name in self.paths:
             self._look_again(name)
 
     def _look_again(self, name: str) -> None:
         path, what = self.paths[name], self.roles.get(name, name)
-        if self._guarded and not is_ours(path.resolve(), what, self.paths.get("removed")):
+        removed, torn = self.paths.get("removed"), self._appended
+        if self._guarded and not is_ours(path.resolve(), what, removed, torn):
             raise InputError(
                 f"{path}: exists, and dedup did not write it; name another file, or replace it "
                 "with --force"

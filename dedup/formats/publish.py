@@ -81,23 +81,19 @@ class Publication:
             moved: list[Path] = []
             try:
                 self._keep_before()
-                _sync_folders([*self._moves.values(), *self._gone])
-                journal = self._write_journal()
-                try:
+                sync_folders([*self._moves.values(), *self._gone])
+                with self._journal_held():
+                    for path in self._gone:
+                        moved.append(path)
+                        with one_line(path):
+                            path.unlink(missing_ok=True)
                     for part, final in self._moves.items():
                         with one_line(final):
                             os.replace(part, final)
                         moved.append(final)
-                    for path in self._gone:
-                        with one_line(path):
-                            path.unlink(missing_ok=True)
-                        moved.append(path)
-                    _sync_folders([*self._moves.values(), *self._gone])
+                    sync_folders([*self._moves.values(), *self._gone])
                     if commit is not None:
                         commit()
-                finally:
-                    self._journal.unlink(missing_ok=True)
-                    journal.close()
             except UncertainCommit:  # it may be remembered, and must not be lost
                 self._forget_before()
                 raise
@@ -135,7 +131,9 @@ class Publication:
             with suppress(OSError):
                 before.unlink()
 
-    def _write_journal(self) -> IO[bytes]:
+    @contextmanager
+    def _journal_held(self) -> Iterator[None]:
+        """The journal is on the disk, and locked, as long as this context."""
         told = {
             "moves": [[str(part), str(final)] for part, final in self._moves.items()],
             "gone": [str(path) for path in self._gone],
@@ -143,12 +141,19 @@ class Publication:
         with one_line(self._journal):
             self._journal.unlink(missing_ok=True)
             file = self._journal.open("xb")
-            _lock(file)
-            file.write(json.dumps(told).encode())
-            file.flush()
-            os.fsync(file.fileno())
-            _sync_folders([self._journal])
-        return file
+        with file:
+            try:
+                with one_line(self._journal):
+                    _lock(file)
+                    file.write(json.dumps(told).encode())
+                    file.flush()
+                    os.fsync(file.fileno())
+                sync_folders([self._journal])
+                yield
+            finally:
+                # One that is left says nothing where no part is.
+                with suppress(OSError):
+                    self._journal.unlink(missing_ok=True)
 
 
 def journal_of(path: Path) -> Path:
@@ -175,33 +180,36 @@ def recover(path: Path) -> None:
             _lock(file, wait=True)  # a run that lives is about to be done
             if not journal.exists():
                 return
-            for part, final in _moves_in(file.read()):
-                if part is None:
-                    final.unlink(missing_ok=True)
-                elif part.exists():
+            moves, gone = _told(file.read())
+            left = [(part, final) for part, final in moves if part.exists()]
+            if left:  # all was done otherwise, or taken back
+                for other in gone:
+                    other.unlink(missing_ok=True)
+                for part, final in left:
                     os.replace(part, final)
-                _sync_folders([final])
+                sync_folders([*gone, *(final for _, final in moves)])
             journal.unlink(missing_ok=True)
 
 
-def _moves_in(told: bytes) -> Iterator[tuple[Path | None, Path]]:
-    """What a journal says: (part, name that it takes), or (None, file that goes).
+def _told(journal: bytes) -> tuple[list[tuple[Path, Path]], list[Path]]:
+    """What a journal says: parts and the names that they take, and files that go.
 
-    A part has the name that `make_part` gives it: whatever else somebody wrote there is not obeyed.
+    A part has the name that `make_part` gives it, a file that goes that of a side file: whatever
+    else somebody wrote there is not obeyed.
     """
     try:
-        row = json.loads(told)
+        row = json.loads(journal)
         moves = [(Path(part), Path(final)) for part, final in row["moves"]]
         gone = [Path(path) for path in row["gone"]]
     except (ValueError, KeyError, TypeError):  # it was not on the disk: nothing happened
-        return
-    for part, final in moves:
-        found = _OURS.fullmatch(part.name)
-        if found and found[1] == final.name and part.parent == final.parent:
-            yield part, final
-    for path in gone:
-        if {"dropped", "rejected"} & set(path.name.split(".")):
-            yield None, path
+        return [], []
+    return [
+        (part, final)
+        for part, final in moves
+        if (found := _OURS.fullmatch(part.name))
+        and found[1] == final.name
+        and part.parent == final.parent
+    ], [path for path in gone if {"dropped", "rejected"} & set(path.name.split("."))]
 
 
 def like_before(part: Path, final: Path) -> None:
@@ -249,7 +257,7 @@ def _lock(file: IO[Any], wait: bool = False) -> bool:
     return True
 
 
-def _sync_folders(files: Iterable[Path]) -> None:
+def sync_folders(files: Iterable[Path]) -> None:
     """Have the names in the folders of some files on the disk."""
     for folder in {file.parent for file in files}:
         with suppress(OSError):  # a system that does not sync folders, or keeps them so
