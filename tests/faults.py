@@ -596,8 +596,9 @@ def apart(work: Callable[[], Any], folder: Path) -> Any:
     if child == 0:
         try:
             gc.freeze()
-            cli._parser = cache(cli._parser)  # it takes longer to make than the rest of a run
-            cli._parser()
+            if parser := getattr(cli, "_parser", None):  # takes longer to make than most runs
+                cli._parser = cache(parser)
+                cli._parser()
             answer = pickle.dumps(work())
             with _File(_open(told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
                 file.write(answer)

@@ -6,7 +6,7 @@ import power
 import pytest
 from promises import SCENARIOS, SOAK, Lane, folder, none
 
-NAMES = ("over an earlier run", "with an index, over an earlier run", "a stream", "restored")
+NAMES = ("with an index, over an earlier run", "a stream", "restored")
 CHOSEN = [scenario for scenario in SCENARIOS if SOAK or scenario.name in NAMES]
 
 
