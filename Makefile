@@ -5,9 +5,10 @@ BIN := .venv/bin
 PYTHONS ?= $(strip $(foreach v,10 11 12 13,$(firstword $(wildcard \
   $(HOME)/.pyenv/versions/3.$(v).*/bin/python) $(shell command -v python3.$(v)))))
 FUZZ ?= 60
+PROMISES ?= 400
 SOAK ?= 200
 
-.PHONY: demo test test-lowest test-pythons fuzz soak check gate bench bench-stream programs clean
+.PHONY: demo test test-lowest test-pythons fuzz soak promises check gate bench bench-stream programs clean
 
 demo: .venv/ready  ## clean the sample dumps in seeds/ and show what happened
 	@mkdir -p out
@@ -54,6 +55,15 @@ fuzz: .venv/ready  ## look for inputs that break something, FUZZ seconds a targe
 	for target in kernels dump readers; do \
 	  .venv-fuzz/bin/python tests/fuzz.py $$target $(FUZZ) || exit 1; \
 	done
+
+promises: .venv/ready programs  ## many trials of every promise (PROMISES slices), told in docs/promises.md
+	rm -f out/trials.jsonl; mkdir -p out
+	TRIALS=out/trials.jsonl $(BIN)/python tests/soak.py $(PROMISES)
+	TRIALS=out/trials.jsonl SOAK=1 $(BIN)/python -m pytest tests/test_adjacent.py tests/test_tamper.py \
+	  tests/test_faults.py tests/test_power.py --numprocesses auto
+	TRIALS=out/trials.jsonl $(BIN)/python -m pytest tests/test_index_damage.py \
+	  tests/test_index_again.py tests/test_shared.py --numprocesses auto
+	$(BIN)/python docs/promises.py out/trials.jsonl
 
 soak: .venv/ready  ## slices of real collections (SOAK: how many, or seconds as 600s), every fault
 	$(BIN)/python tests/soak.py $(SOAK)

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from faults import TEMPORARY, Ended, Fault, Place, State
 from passages import SENTENCES as S
+from trials import tried
 
 SOAK = bool(os.environ.get("SOAK"))  # `make soak` tries all of it
 INDEX, OTHER = "news.db", "other.db"
@@ -380,8 +381,9 @@ def _told(state: State, expected: State) -> str:
     return ", ".join(name for name in names if found.get(name) != expected.get(name))
 
 
-def none(wrong: Sequence[str], trials: int) -> None:
-    """Fail with what is wrong, if anything is."""
+def none(wrong: Sequence[str], trials: int, promise: str) -> None:
+    """Fail with what is wrong, if anything is; and count the trials of a promise."""
+    tried(promise, trials, len(wrong))
     shown = "\n".join(wrong[:SHOWN])
     assert not wrong, f"{len(wrong)} complaints in {trials} trials:\n{shown}"
 

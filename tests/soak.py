@@ -23,6 +23,7 @@ import twins
 from faults import Ended, Place
 from invariants import inside
 from promises import folder, rows_of
+from trials import tried
 
 from dedup.config import Config
 from dedup.records import names_of
@@ -329,6 +330,7 @@ def soak(seeds: Iterable[int], paths: Sequence[Path], until: float, most: int = 
             except AssertionError as error:
                 wrong = [str(error)]
             table.add(trial, wrong)
+            tried("slices", 1, bool(wrong))
             shown = " ".join(f"{k}={v.replace(' ', '-')}" for k, v in trial.told.items())
             print(f"seed {seed}: {'wrong' if wrong else 'fine'}: {shown}", flush=True)
             for what in wrong[:5]:

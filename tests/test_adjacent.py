@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from invariants import inside
 from passages import SENTENCES
+from trials import tried
 
 import dedup
 from dedup.check import check
@@ -138,6 +139,7 @@ def kept_promises(folder, texts, **settings):
         else:
             assert is_blank(record["text"])
     assert not removals, "all removals are of a record"
+    tried("adjacent", 1)
     # What is left may be compared at another level than all was, where the level is found out.
     asked = settings["level"] != "auto" and settings.get("keep") not in ("all", "mark")
     if asked and not annotated:

@@ -20,16 +20,16 @@ def test_nothing_goes_wrong_by_itself(lane):
     """The harness sees the calls, and has no complaint about a run that nothing happened to."""
     assert any(call.startswith(("rename", "COMMIT", "write")) for call in lane.calls)
     states = [("before all", lane.start), ("behind all", lane.done)]
-    none(lane.apart(lane.dead, states), 2)
+    none(lane.apart(lane.dead, states), 2, "faults")
 
 
 def test_the_process_dies_at_any_call(lane):
     states = lane.watched.states
-    none(lane.apart(lane.dead, states), len(states))
+    none(lane.apart(lane.dead, states), len(states), "faults")
 
 
 def test_any_call_fails(lane):
     if lane.scenario.name in DEAR and not SOAK:
         return
     hows = HOWS if SOAK else ("fail", "stop") if lane.scenario.name == STOPPED else ("fail",)
-    none(lane.apart(lane.failed, hows), len(hows) * len(lane.calls))
+    none(lane.apart(lane.failed, hows), len(hows) * len(lane.calls), "faults")

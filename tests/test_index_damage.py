@@ -18,6 +18,7 @@ from pathlib import Path
 import damage
 import numpy as np
 import pytest
+import trials
 from test_index import SENTENCES, seeds
 
 import dedup
@@ -70,6 +71,7 @@ def test_damage_is_found_and_told_in_one_line(tmp_path, capsys):
             told, bad = (sum(bool(result.get(key)) for result in some) for key in ("told", "wrong"))
             print(f"{kind:42} {len(some):6} {told:13} {bad:5}")
         print(f"{'all':42} {count:6}   ({len(damage.COMMANDS)} commands each: {FOUND})")
+    trials.tried("index", count, sum(bool(result["wrong"]) for result in results))
     assert [result["wrong"] for result in results if result["wrong"]] == []
     assert len(results) == count >= 300
     assert all(any(result["told"] for result in some) for kind, some in kinds.items()

@@ -23,6 +23,7 @@ from urllib.parse import quote
 import msgspec
 import pytest
 import redis
+import trials
 from test_index import SENTENCES, seeds, written
 
 import dedup
@@ -513,6 +514,7 @@ def test_damaged_entries_are_refused_in_one_line_or_do_no_harm(index, client, to
         assert len(said) < 600
         refused += bool(said)
         assert not client.exists(key(index, "lock"))
+    trials.tried("fleet", tried)
     assert tried >= least
     assert refused > tried // 2
 

@@ -237,12 +237,12 @@ def apart(run, changes):
 
 
 def test_an_untouched_run_comes_back(run):
-    none(apart(run, [("nothing", [])]), 1)
+    none(apart(run, [("nothing", [])]), 1, "tampered")
 
 
 def test_changes_that_somebody_thought_of(run):
     cases = [json.loads(line) for line in CASES.open(encoding="utf-8")]
-    none(apart(run, [(case["why"], case["do"]) for case in cases]), len(cases))
+    none(apart(run, [(case["why"], case["do"]) for case in cases]), len(cases), "tampered")
 
 
 @pytest.mark.parametrize("part", range(4))
@@ -252,7 +252,7 @@ def test_changes_at_random(run, part):
         rng = random.Random(seed)
         steps = [a_change(rng, run.start) for _ in range(rng.choice([1, 1, 1, 2, 3]))]
         changes.append((f"seed {seed}", steps))
-    none(apart(run, changes), len(changes))
+    none(apart(run, changes), len(changes), "tampered")
 
 
 OVERRIDES = [
@@ -295,4 +295,4 @@ def test_decisions_that_are_none(run):
                 found.append(f"seed {seed}: exit {clean.code}, but something was written")
         return found
 
-    none(run.place.apart(work), TRIALS // 4)
+    none(run.place.apart(work), TRIALS // 4, "tampered")
