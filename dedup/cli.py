@@ -62,8 +62,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _wrong(f"{error.filename or 'temporary files'}: {error.strerror or error}")
     except MemoryError:
         return _wrong("out of memory; try --memory, or a part of the input")
-    except KeyboardInterrupt:
-        print("dedup: interrupted; nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as late:
+        said = str(late) or "interrupted; nothing was written"
+        print(f"dedup: {said}", file=sys.stderr)
         return 130
 
 

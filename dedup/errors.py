@@ -47,6 +47,13 @@ class RecordError(DedupError):
         self.rule = rule
 
 
+class InterruptedLate(KeyboardInterrupt):
+    """A request to end that came when all was written already."""
+
+    def __str__(self) -> str:
+        return "interrupted, when all was written already"
+
+
 class NothingRead(InputError):
     """No line of the input is a record: nothing can be said about it.
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path, PurePath
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -41,7 +41,7 @@ class Struct(msgspec.Struct):
     """What `clean` adds to a record; see docs/rows.md."""
 
     kept: int
-    removed: int
+    removed: Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
     story: str
     story_size: int
     duplicate_of: str | None
@@ -111,7 +111,7 @@ class Removal(NamedTuple):
         """
         try:
             found, row = _ROW.decode(line), orjson.loads(line)
-        except (msgspec.DecodeError, orjson.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise Misfit(f"not a removal that dedup wrote: {error}") from error
         written = bytes(memoryview(found.text))
         if not isinstance(row["text"], str):
@@ -302,7 +302,7 @@ class FinishedRun:
                 struct = _STRUCT.decode(fields["dedup"])
             except NotARecord as wrong:
                 self.wrong.append(f"{path}:{number}: {wrong}")
-            except (msgspec.DecodeError, RecursionError) as error:
+            except (ValueError, RecursionError) as error:
                 self.wrong.append(
                     f"{path}:{number}: the 'dedup' field is not as dedup clean writes it: {error}"
                 )

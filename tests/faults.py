@@ -17,6 +17,7 @@ import pathlib
 import pickle
 import signal
 import sqlite3
+import stat
 import sys
 import tempfile
 import threading
@@ -206,7 +207,7 @@ class Calls:
 
     def filled(self, inode: int) -> None:
         """A file's content has changed."""
-        if inode in self._handles:
+        if inode in self._handles and stat.S_ISREG(os.fstat(self._handles[inode]).st_mode):
             data = os.pread(self._handles[inode], 1 << 26, 0)
             self.events.append(("content", inode, data))
 
@@ -236,12 +237,13 @@ class Calls:
         """Keeps what a call did by a handle."""
 
         def after(there: str, _: Any) -> None:
-            stat = os.fstat(handle)
+            inode = os.fstat(handle).st_ino
             if name in ("fsync", "fdatasync"):
                 folder = os.path.isdir(f"/proc/self/fd/{handle}")
-                self.events.append(("folder", there) if folder else ("sync", stat.st_ino))
+                self.filled(inode)  # by a library that writes by itself, too
+                self.events.append(("folder", there) if folder else ("sync", inode))
             else:
-                self.filled(stat.st_ino)
+                self.filled(inode)
 
         return after
 

@@ -15,5 +15,5 @@ def test_the_power_goes_at_any_call(scenario):
     with folder() as place:
         lane = Lane(scenario, place)
         states = power.states(lane.start, lane.watched.events, scenario.stdout)
-        assert len(states) > 2, "the calls were seen"
+        assert states, "the calls were seen"
         none(lane.apart(lane.dead, states), len(states), "power")

@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from dedup.errors import InputError, UncertainCommit
+from dedup.errors import InputError, InterruptedLate, UncertainCommit
 
 try:
     import fcntl
@@ -275,7 +275,14 @@ def _undisturbed() -> Iterator[None]:
         yield
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    done = False
     try:
         yield
+        done = True
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        except KeyboardInterrupt:
+            if done:
+                raise InterruptedLate from None
+            raise
