@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import select
-import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import IO, Any
 
 from dedup.clean import Sink, run
 from dedup.config import Config
+from dedup.engines.interrupts import Interrupts
 from dedup.engines.memory import Memory
 from dedup.errors import ConfigError, InputError
 from dedup.formats.inputs import Inputs, as_lines, piece
@@ -246,47 +246,6 @@ def clean_stream(
                 cleaner.sync()  # what is still to be committed is in them
             finally:
                 cleaner.before_commit = ()
-
-
-class Interrupts:
-    """Requests to end that wait for what is in work; a second one does not.
-
-    What was handed out would be forgotten otherwise, where the request comes right behind it.
-    """
-
-    def __init__(self) -> None:
-        self._before: dict[int, Any] = {}
-        self._waiting = False
-        self._asked: tuple[int, Any] | None = None
-
-    def __enter__(self) -> Interrupts:
-        if threading.current_thread() is threading.main_thread():  # others get none
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._take)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _take(self, number: int, frame: Any) -> None:
-        if self._waiting and self._asked is None:
-            self._asked = number, frame
-        elif callable(self._before[number]):
-            self._before[number](number, frame)
-        else:
-            raise KeyboardInterrupt
-
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Have requests wait until this context ends."""
-        self._waiting = True
-        try:
-            yield
-        finally:
-            self._waiting = False
-        if self._asked is not None:
-            self._take(*self._asked)
 
 
 def _appended(path: Path) -> IO[bytes]:

@@ -35,7 +35,7 @@ LAYERS = [
 ]
 # Inside a layer, too, files come in an order.
 INSIDE = {
-    "dedup.engines": "processes kept compiled memory threads",
+    "dedup.engines": "interrupts processes kept compiled memory threads",
     "dedup.text": "bits digest utf8 wrapping kernels arabic blocks lexicon dumps corpus",
     "dedup.sketch": "kernels minhash lsh",
     "dedup.match": "kernels verify groups order across passages stories sentences",

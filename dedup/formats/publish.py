@@ -12,14 +12,14 @@ import json
 import os
 import re
 import secrets
-import signal
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from dedup.errors import InputError, InterruptedLate, UncertainCommit
+from dedup.engines.interrupts import undisturbed
+from dedup.errors import InputError, UncertainCommit
 
 try:
     import fcntl
@@ -77,7 +77,7 @@ class Publication:
         Raises:
             InputError: a file cannot take its name; all are as they were.
         """
-        with _undisturbed():
+        with undisturbed():
             moved: list[Path] = []
             try:
                 self._keep_before()
@@ -266,23 +266,3 @@ def sync_folders(files: Iterable[Path]) -> None:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Requests to end wait until the files have their names, all of them."""
-    if not hasattr(signal, "pthread_sigmask"):  # pragma: no cover
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-    done = False
-    try:
-        yield
-        done = True
-    finally:
-        try:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        except KeyboardInterrupt:
-            if done:
-                raise InterruptedLate from None
-            raise

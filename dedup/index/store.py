@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from dedup.config import Config
+from dedup.engines.interrupts import undisturbed
 from dedup.errors import IndexFileError, one_line
 from dedup.index import log
 from dedup.index import rows as row_forms
@@ -451,7 +452,8 @@ class Store:
         except BaseException:
             self.rollback()
             raise
-        self.commit()
+        with undisturbed():
+            self.commit()
 
     def _do(self, sql: str, values: Sequence[Any] = ()) -> None:
         with self._telling():

@@ -231,25 +231,36 @@ def shared_parts(
         at = int(corpus.blocks.pointer[part.block]) + part.first
         begin = int(np.searchsorted(blocks.pointer, at, side="right")) - 1
         usable[begin : int(np.searchsorted(blocks.pointer, at + part.tokens))] = False
-    runs = shared_passages(found, usable, config, memory)
-    parts = []
-    for first, other, count, similarity in zip(*(c.tolist() for c in runs), strict=True):
-        block, last, there = int(of[first]), first + count - 1, other + count - 1
-        begin, end = int(blocks.start[first]), int(blocks.end[last])
-        place = Match(int(blocks.record[other]), int(blocks.start[other]), int(blocks.end[there]))
-        parts.append(
-            Part(
-                block,
-                int(blocks.pointer[first] - corpus.blocks.pointer[block]),
-                int(blocks.pointer[last + 1] - blocks.pointer[first]),
-                SENTENCES,
-                count,
-                (begin, end),
-                similarity,
-                place,
+    keeps = np.zeros(usable.size, dtype=np.bool_)  # sentences that others went for
+    parts: list[Part] = []
+    while True:
+        # A passage that overlaps one that goes may be found only when that is out of the way.
+        runs = shared_passages(found, usable, config, memory)
+        new = 0
+        for first, other, count, similarity in zip(*(c.tolist() for c in runs), strict=True):
+            if keeps[first : first + count].any():
+                continue
+            block, last, there = int(of[first]), first + count - 1, other + count - 1
+            place = Match(
+                int(blocks.record[other]), int(blocks.start[other]), int(blocks.end[there])
             )
-        )
-    return parts
+            parts.append(
+                Part(
+                    block,
+                    int(blocks.pointer[first] - corpus.blocks.pointer[block]),
+                    int(blocks.pointer[last + 1] - blocks.pointer[first]),
+                    SENTENCES,
+                    count,
+                    (int(blocks.start[first]), int(blocks.end[last])),
+                    similarity,
+                    place,
+                )
+            )
+            usable[first : last + 1] = False
+            keeps[other : there + 1] = True
+            new += 1
+        if not new:
+            return parts
 
 
 def _beside(
