@@ -88,6 +88,14 @@ class Cuts(NamedTuple):
         """int64[k]; the row that each is of."""
         return np.repeat(np.arange(self.first.size - 1), np.diff(self.first))
 
+    def some(self, which: slice) -> Cuts:
+        """Some of them, one after the other, of the same rows."""
+        first = np.clip(self.first, which.start, which.stop) - which.start
+        _, start, end, kind, whole, block, part = self
+        return Cuts(
+            first, start[which], end[which], kind[which], whole[which], block[which], part[which]
+        )
+
     def kinds(self) -> list[str]:
         """The kind of each."""
         return [KINDS[kind - 1] for kind in self.kind.tolist()]
@@ -171,8 +179,12 @@ def cuts_of(judged: Judged, base: int, batch: Rows, touched: Bool) -> Cuts:
     goes = (found >= 0) & (at < 0)
     cut_part = np.append(part, -1)[at]
     found[found >= 0] += begin
-    for block, number in whole.items():
-        cut_part[found == block] = number
+    if whole:
+        numbers_of = np.full(stop, -1, dtype=np.int64)
+        numbers_of[list(whole)] = list(whole.values())
+        mine = found >= 0
+        mine[mine] = numbers_of[found[mine]] >= 0
+        cut_part[mine] = numbers_of[found[mine]]
     return Cuts(cut_first, cut_start[:n], cut_end[:n], cut_kind[:n], goes, found, cut_part)
 
 

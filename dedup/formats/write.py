@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -26,14 +27,14 @@ class Written(NamedTuple):
     """Some records, written, and what became of them.
 
     Attributes:
-        lines: by the name of the file.
+        lines: by the name of the file; to be taken once.
         cleaned: how many lost something but not everything.
         dropped: how many have nothing left.
         spans: how many spans went, by kind.
         chars: how many characters went, by kind.
     """
 
-    lines: list[tuple[str, Buffer]]
+    lines: Iterable[tuple[str, Buffer]]
     cleaned: int
     dropped: int
     spans: dict[str, int]
@@ -72,9 +73,8 @@ def _written(judged: Judged, config: Config, base: int, batch: Rows, touched: Bo
     cuts = cuts_of(judged, base, batch, touched)
     cut_start, cut_end = _byte_spans(batch, cuts)
     text = Column(batch.data, cut_start, cut_end)
-    lines: list[tuple[str, Buffer]] = [
-        ("removed", cleaned.removal_lines(judged, base, batch, cuts, text))
-    ]
+    removals = cleaned.removal_lines(judged, base, batch, cuts, text)
+    lines: list[tuple[str, Buffer]] = [("removed", next(removals, b""))]
     removed = np.diff(cuts.first)
     kept = np.diff(corpus.first[base : base + n + 1]) - cuts.whole_blocks()
     dropped = (kept == 0) & (not config.keep_empty and not annotate)
@@ -102,7 +102,7 @@ def _written(judged: Judged, config: Config, base: int, batch: Rows, touched: Bo
     spans = np.bincount(cuts.kind, minlength=size)[1:].tolist()
     chars = np.bincount(cuts.kind, cuts.end - cuts.start, size)[1:].astype(int).tolist()
     return Written(
-        lines,
+        chain(lines, (("removed", more) for more in removals)),  # made when the first are written
         int(((removed > 0) & ~dropped).sum()),
         int(dropped.sum()),
         dict(zip(KINDS, spans, strict=True)),
