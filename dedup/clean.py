@@ -171,7 +171,7 @@ def run(
     if known is not None:
         corpus = known.corpus
     prior = known.prior if known is not None else None
-    rank = rank_of(corpus, config.keep)
+    rank = memory.keep(rank_of(corpus, config.keep))
     order = memory.keep(keeping_order(corpus, rank))
     groups = group(corpus.blocks, order, config, memory)
     counts.capped = groups.capped
@@ -236,8 +236,9 @@ def _judge(
 
     def told(residue: Bool, share: float) -> I64:
         if said is None:
-            return find_stories(corpus, groups, rank, residue, share)
-        return find_stories(said.corpus, said.groups, rank, residue[said.block], share)
+            return memory.keep(find_stories(corpus, groups, rank, residue, share))
+        out = residue[said.block]
+        return memory.keep(find_stories(said.corpus, said.groups, rank, out, share))
 
     memory.relax()
     standing = stand(corpus, groups, memory, prior)

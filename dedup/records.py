@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import accumulate
 from typing import Any, NamedTuple, TypeAlias, overload
@@ -79,8 +79,8 @@ class Names(Sequence[str]):
     """
 
     def __init__(self) -> None:
-        self.data = bytearray()
-        self._starts = array("q", [0])
+        self.data: Any = bytearray()
+        self._starts: Any = array("q", [0])
 
     @classmethod
     def written(cls, data: Buffer, ends: I64) -> Names:
@@ -97,14 +97,24 @@ class Names(Sequence[str]):
             self._starts.frombytes((names.starts()[1:] + size).tobytes())
             self.data += names.data
             return
-        written = [orjson.dumps(name) for name in names]
-        sizes = (len(name) + 1 for name in written)
-        self._starts.extend(accumulate(sizes, initial=self._starts.pop()))
-        self.data += b",".join([*written, b""])
+        for at in range(0, len(names), TOGETHER):  # each takes a page as long as it is there
+            written = [orjson.dumps(name) for name in names[at : at + TOGETHER]]
+            sizes = (len(name) + 1 for name in written)
+            self._starts.extend(accumulate(sizes, initial=self._starts.pop()))
+            self.data += b",".join([*written, b""])
+
+    def keep(self, kept: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> None:
+        """Let what they lie in lie elsewhere; nothing can be added any more.
+
+        Args:
+            kept: gives the same values in another place.
+        """
+        self.data = kept(np.frombuffer(self.data, dtype=np.uint8)).data
+        self._starts = kept(self.starts())
 
     def starts(self) -> I64:
         """int64[n + 1]; where each begins in `data`, and the end of the last."""
-        return np.frombuffer(self._starts, dtype=np.int64)
+        return np.asarray(np.frombuffer(self._starts, dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self._starts) - 1

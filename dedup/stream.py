@@ -20,6 +20,7 @@ from dedup.engines.interrupts import Interrupts
 from dedup.engines.memory import Memory
 from dedup.errors import ConfigError, InputError
 from dedup.formats.inputs import Inputs, as_lines, piece
+from dedup.formats.lines import CHUNK, WholeLines
 from dedup.formats.outputs import Outputs, StandardOutput
 from dedup.formats.publish import sync_folders
 from dedup.index.index import Index
@@ -231,7 +232,7 @@ def clean_stream(
         cleaner.before_commit = list(files.values())
         interrupts = stack.enter_context(Interrupts())
         try:
-            for data in arriving(source):
+            for data in arriving(source, cleaner.config.record_limit()):
                 if not data:  # nobody shall wait for an index that is not written to
                     cleaner.commit()
                     continue
@@ -288,38 +289,44 @@ def _write_all(file: IO[bytes], data: bytes) -> None:
         raise InputError(f"{file.name}: {error.strerror}") from error
 
 
-def arriving(source: IO[bytes]) -> Iterator[bytes]:
+def arriving(source: IO[bytes], most: int) -> Iterator[bytes]:
     """Whole lines of a pipe as they come, some together: no line waits longer than `DELAY`.
+
+    Args:
+        source: a pipe or file, with a file descriptor.
+        most: bytes of a line at most; a refusal stands in place of a longer one.
 
     Yields:
         Lines, or nothing where none came for `COMMIT` seconds.
     """
-    rest = b""
+    lines = WholeLines(most)
     while True:
-        lines, rest, ended = _gather(source.fileno(), rest)
-        if lines or not ended:
-            yield lines
+        found, ended = _gather(source.fileno(), lines)
+        if found or not ended:
+            yield found
         if ended:
-            if rest:
-                yield rest
+            if last := lines.end():
+                yield last
             return
 
 
-def _gather(handle: int, rest: bytes) -> tuple[bytes, bytes, bool]:
-    """The next whole lines, what came behind them, and whether that is all."""
-    parts, lines, until = [rest], rest.count(b"\n"), None
-    while lines < TOGETHER:
+def _gather(handle: int, lines: WholeLines) -> tuple[bytes, bool]:
+    """The next whole lines, and whether nothing comes behind them."""
+    found: list[bytes] = []
+    count = size = 0
+    until, ended = None, False
+    while count < TOGETHER and size < CHUNK:
         wait = COMMIT if until is None else max(0.0, until - time.monotonic())
         if not select.select([handle], [], [], wait)[0]:
             break
         data = os.read(handle, 1 << 16)
-        parts.append(data)
         if not data:
+            ended = True
             break
-        lines += data.count(b"\n")
-        if lines and until is None:
+        for whole in lines.feed(data):
+            found.append(whole)
+            count += whole.count(b"\n")
+            size += len(whole)
+        if found and until is None:
             until = time.monotonic() + DELAY
-    whole = b"".join(parts)
-    ended = len(parts) > 1 and not parts[-1]
-    cut = whole.rfind(b"\n") + 1
-    return whole[:cut], whole[cut:], ended
+    return b"".join(found), ended

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import resource
 import select
 import subprocess
 import sys
+import time
+import tracemalloc
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +25,9 @@ from test_packed import zip_of
 
 import dedup
 from dedup.cli import main
+from dedup.formats.inputs import as_lines
+from dedup.formats.lines import WholeLines, refused
+from dedup.formats.values import json_lines
 
 PAGE = "docs/formats.md"
 PART = "bad input: written by tests/test_limits.py --update-golden"
@@ -223,14 +230,14 @@ sys.exit(code)
 """
 
 
-def peak(*arguments, cwd):
+def peak(*arguments, cwd, stdin=None):
     """What a run says, and the most memory it took, in MB."""
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, sys.executable, "-m", "dedup", *map(str, arguments)],
-        cwd=cwd, capture_output=True, text=True, check=False,
+        cwd=cwd, capture_output=True, text=True, check=False, stdin=stdin,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    return done.stderr, int(done.stdout) / 1024
+    return done.stderr, int(done.stdout.splitlines()[-1]) / 1024
 
 
 def test_a_bomb_is_never_held(tmp_path):
@@ -255,6 +262,74 @@ def test_a_bomb_of_zstandard_is_never_held(tmp_path):
     said, most = peak("clean", "in.jsonl.zst", "-o", "o.jsonl", "--max-record", "1M", cwd=tmp_path)
     assert "in.jsonl.zst:1: a line of 1,000,000,000 bytes, more than 1,048,576" in said
     assert most < 400
+
+
+def test_a_stream_never_holds_a_line_without_an_end(tmp_path):
+    """It is set aside with its number, and the stream goes on with the line behind it."""
+    size = 80 << 20
+    flags = ("clean", "-", "--stream", "-o", "-", "--removed", "r.jsonl", "--max-record", "1M")
+    with (tmp_path / "in").open("w+b") as file:
+        file.write(GOOD + LAST)
+        file.seek(0)
+        _, usual = peak(*flags, cwd=tmp_path, stdin=file)
+        file.seek(0)
+        file.write(GOOD + b"x" * size + b"\n" + LAST + b"y" * size)
+        file.seek(0)
+        _, most = peak(*flags, cwd=tmp_path, stdin=file)
+    told = f"a line of {size:,} bytes, more than 1,048,576; try a larger --max-record"
+    found = [(row["line"], row["reason"]) for row in rows(tmp_path / "r.rejected.jsonl")]
+    assert found == [(2, told), (4, told)]
+    assert most < usual + 40
+
+
+@pytest.mark.parametrize("pieces", [1, 7, 1000, 5000])
+@pytest.mark.parametrize("size", [2047, 2048, 2049, 9000])
+def test_lines_are_whole_however_they_come(pieces, size):
+    lines = [b"a", b"x" * size, b"", b"y" * 2048, b"z" * size]
+    data, cut = b"\n".join(lines), WholeLines(2048)
+    found = [part for at in range(0, len(data), pieces) for part in cut.feed(data[at:][:pieces])]
+    assert all(part.endswith(b"\n") for part in found)
+    got = [*b"".join([*found, cut.end()]).split(b"\n")]
+    for line, came in zip(lines, got, strict=False):
+        assert came == line if len(line) <= 2048 else refused(came) is not None
+
+
+def lines_of(count, line):
+    return b"".join(b"%b\n" % (line % n) for n in range(count))
+
+
+SAID = "قال عمر إن السوق يعود إلى ساحة القرية في أول الموسم."
+# Inputs, and how many MB they may take beyond what a run takes anyway. Each of them took 4 KB for
+# every line, 600 bytes for every one that is no record, or 2.4 KB for every removal of a record.
+MANY = {
+    "tiny records": ("in.jsonl", lambda: lines_of(130_000, b'{"text":"a%d"}'), 230),
+    "tiny rows": ("in.csv", lambda: b"text\n" + lines_of(130_000, b"a%d"), 230),
+    "tiny objects": ("in.json", lambda: b"[%b{}]" % lines_of(130_000, b'{"text":"a%d"},'), 230),
+    "lines that are no records": ("in.jsonl", lambda: GOOD + b"x\n" * 250_000, 80),
+    "one record of many lines": (
+        "in.jsonl", lambda: json.dumps({"text": "\n".join([SAID] * 200_000)}).encode(), 300,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", MANY)
+def test_memory_holds_however_many_there_are(tmp_path, what):
+    name, data, more = MANY[what]
+    (tmp_path / "a.jsonl").write_bytes(GOOD)
+    (tmp_path / name).write_bytes(data())
+    flags = ("-q", "-o", "o.jsonl", "--memory", "512M")
+    _, usual = peak("clean", "a.jsonl", *flags, cwd=tmp_path)
+    _, most = peak("clean", name, *flags, cwd=tmp_path)
+    assert most < usual + more
+
+
+def test_records_from_python_take_no_page_each():
+    lines = [{"text": f"a{n}"} for n in range(20_000)]
+    tracemalloc.start()
+    as_lines(lines)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 5e6
 
 
 @pytest.mark.parametrize("size", [2047, 2048, 2049, 3 << 20])
@@ -396,3 +471,156 @@ def test_a_full_disk_behind_standard_output_is_told(tmp_path, unbuffered):
 def test_numbers_beyond_64_bits_are_the_same_numbers_from_python():
     (row,) = dedup.clean([{"text": "قال", "n": 10**30}])
     assert row["n"] == 10**30
+
+
+# Inputs that grow, each with a size at which what grows with the square shows. They are made in a
+# folder, and give what `dedup.clean` takes.
+def put(folder, name, data):
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return [path]
+
+
+def zipped(folder, members):
+    return put(folder, "in.zip", zip_of({name: text.encode() for name, text in members}))
+
+
+def filled(folder, suffix, count):
+    for n in range(count):
+        text = SAID if suffix == ".txt" else json.dumps({"id": n, "text": SAID})
+        put(folder, f"many/{n}{suffix}", text)
+    return [folder / "many"]
+
+
+def said(count, **more):
+    """Records, whose fields may be functions of their numbers."""
+    return [
+        {"id": str(n), "text": SAID, **{k: v(n) if callable(v) else v for k, v in more.items()}}
+        for n in range(count)
+    ]
+
+
+def decided(folder, decisions):
+    return {"overrides": str(put(folder, "o.jsonl", b"".join(map(as_line, decisions)))[0])}
+
+
+def as_line(row):
+    return json.dumps(row, ensure_ascii=False).encode() + b"\n"
+
+
+def page(attributes):
+    body = f"<article>{'<p>' + SAID * 5 + '</p>'}</article>" * 3
+    return f"<html><body><div {attributes}>{body}</div></body></html>"
+
+
+def some(count, form):
+    return "".join(form.format(n) for n in range(count))
+
+
+GROWS = {
+    "columns": (6000, lambda f, n: put(f, "in.csv", f"text,{some(n, 'c{},')}\na,{',' * n}\n")),
+    "columns of one name": (300, lambda f, n: put(f, "in.csv", f"text{',c' * n}\na{',' * n}\n")),
+    "columns without a name": (6000, lambda f, n: put(f, "in.csv", f"text{',' * n}\na{',' * n}\n")),
+    "quotes that do not match": (1500, lambda f, n: put(f, "in.csv", "text\n" + 'x","y\n' * n)),
+    "attributes": (8000, lambda f, n: put(f, "in.html", page(some(n, 'a{}="x" ')))),
+    "attributes with '>'": (8000, lambda f, n: put(f, "in.html", page(some(n, "a{}='>' ")))),
+    "no objects": (12 << 20, lambda f, n: put(f, "in.json", f"[{'1' * n}]{GOOD.decode()}")),
+    "blanks": (12 << 20, lambda f, n: put(f, "in.json", f"[{' ' * n}]{GOOD.decode()}")),
+    "an input named often": (120, lambda f, n: filled(f, ".jsonl", n) * n),
+    "lines without a word": (
+        150_000,
+        lambda f, n: [{"text": "\n".join(["---"] * n + [SAID] + ["***"] * n)}],
+    ),
+    "decisions about keys": (
+        8000,
+        lambda f, n: (
+            said(n, text=lambda k: some(10, f"سوق{k} نهر{{}}\n")),
+            decided(f, ({"do": "keep", "key": f"{k:x}"} for k in range(1, n))),
+        ),
+    ),
+    "decisions about one id": (
+        250,
+        lambda f, n: (
+            said(4 * n, id="a"),
+            decided(f, ({"do": "remove", "id": "a", "start": k} for k in range(n))),
+        ),
+    ),
+    # What follows never was worse.
+    "lines that are no records": (40_000, lambda f, n: put(f, "in.jsonl", GOOD + b"x\n" * n)),
+    "lines that are no UTF-8": (
+        10_000,
+        lambda f, n: put(f, "in.jsonl", GOOD + b'{"text":"\xff"}\n' * n),
+    ),
+    "members of an archive": (
+        200,
+        lambda f, n: zipped(f, [(f"{k}.json", json.dumps({"text": SAID})) for k in range(n)]),
+    ),
+    "files of JSON": (200, lambda f, n: filled(f, ".json", n)),
+    "files of JSON lines": (200, lambda f, n: filled(f, ".jsonl", n)),
+    "raw dumps": (80, lambda f, n: filled(f, ".txt", n)),
+    "names of files": (200, lambda f, n: sorted(filled(f, ".jsonl", n)[0].iterdir())),
+    "decisions about texts": (
+        2000,
+        lambda f, n: (said(n), decided(f, ({"do": "keep", "text": f"{k}"} for k in range(n)))),
+    ),
+    "elements": (
+        60_000,
+        lambda f, n: put(f, "in.json", "[" + some(n, '{{"text":"a{}"}},') + "]"),
+    ),
+    "depth": (400_000, lambda f, n: put(f, "in.jsonl", b'{"x":%b\n' % (b"[" * n) + GOOD)),
+    "depth of JSON": (
+        400_000,
+        lambda f, n: put(f, "in.json", b'{"x":' + b"[" * n + b"]" * n + b"}" + GOOD),
+    ),
+    "fields": (60_000, lambda f, n: [{"text": SAID, **{f"f{k}": k for k in range(n)}}]),
+    "lines of a dump": (
+        6000,
+        lambda f, n: put(f, "in.txt", some(n, "عنوان الخبر رقم {}\n" + f"{SAID}\n" * 3)),
+    ),
+    "lines of a record": (60_000, lambda f, n: [{"text": some(n, "سوق القرية {}\n")}]),
+    "equal lines of a record": (30_000, lambda f, n: [{"text": f"{SAID}\n" * n}]),
+    "one line without a space": (4 << 20, lambda f, n: [{"text": "م" * n}] * 2),
+    "equal records": (20_000, lambda f, n: said(n)),
+    "outlets": (20_000, lambda f, n: said(n, source=lambda k: f"منبر {k}")),
+    "long ids": (200, lambda f, n: said(n, id=lambda k: "x" * 20_000 + str(k))),
+}
+
+
+def assert_near_linear(cost, size):
+    """Twice the size takes about twice the CPU time; with the square it would take four times."""
+    cost(size // 8)  # whatever is done once
+    ratios = []
+    for _ in range(3):  # a machine that is busy may disturb one
+        one, two = cost(size), cost(2 * size)
+        ratios.append(two / one)
+        if ratios[-1] < 2.8:
+            return
+    raise AssertionError(ratios)
+
+
+@pytest.mark.parametrize("what", GROWS)
+def test_time_grows_with_the_size(tmp_path, what):
+    size, make = GROWS[what]
+    numbers = count()
+
+    def cost(n):
+        folder = tmp_path / str(next(numbers))
+        folder.mkdir()
+        made = make(folder, n)
+        sources, settings = made if isinstance(made, tuple) else (made, {})
+        start = time.process_time()
+        dedup.clean(sources, folder / "out.jsonl", **settings)
+        return time.process_time() - start
+
+    assert_near_linear(cost, size)
+
+
+def test_time_grows_with_the_objects_that_do_not_end():
+    def cost(n):
+        file = io.BufferedReader(io.BytesIO(b'{"text":"x\n' * n))
+        start = time.process_time()
+        assert sum(1 for _ in json_lines(file, 1 << 26)) == n
+        return time.process_time() - start
+
+    assert_near_linear(cost, 80_000)

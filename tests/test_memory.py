@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 
 import numpy as np
@@ -76,6 +77,59 @@ def test_arrays_past_the_budget_lie_in_files(monkeypatch):
     assert room.keep(np.arange(100)).tolist() == list(range(100))
 
 
+@pytest.fixture
+def small(monkeypatch):
+    """A memory that holds 800 bytes."""
+    monkeypatch.setattr(memory, "SMALL", 1)
+    return Memory(8000)
+
+
+def test_what_is_freed_counts_back(small):
+    for _ in range(10):
+        held = small.empty(800, np.uint8)
+        assert (held.base, small.held, small.mapped) == (None, 800, 0)
+        del held
+    part = small.empty(800, np.uint8)[5:9]  # a part of it holds all
+    assert (small.held, small.empty(1, np.uint8).base is None) == (800, False)
+    del part
+    assert (small.held, small.mapped) == (0, 0)
+
+
+def test_files_go_with_their_arrays(small):
+    def files():
+        return len(os.listdir("/proc/self/fd"))
+
+    before = files()
+    spilled = small.empty(2000, np.uint8)
+    part = spilled[10:]
+    del spilled
+    small.relax()
+    assert (files() > before, small.mapped) == (True, 2000)
+    part = small.resized(part, 3000)
+    assert (files() > before, small.mapped) == (True, 3000)
+    del part
+    assert (files(), small.mapped) == (before, 0)
+
+
+def test_what_is_kept_counts_once(small):
+    array = small.empty(500, np.uint8)
+    assert small.keep(array) is array
+    assert small.held == 500
+    other = small.keep(np.zeros(200, np.uint8))
+    assert (small.held, small.keep(other[3:]).size) == (700, 197)
+    spilled = small.keep(np.arange(101, dtype=np.uint8))
+    assert (small.held, small.mapped, small.keep(spilled) is spilled) == (700, 101, True)
+    assert spilled.tolist() == list(range(101))
+
+
+def test_what_grows_counts_as_it_is(small):
+    array = small.resized(small.empty(100, np.uint8), 700)
+    assert (small.held, array.base) == (700, None)
+    array[:] = 7
+    array = small.resized(array, 900)
+    assert (small.held, small.mapped, array[:700].tolist()) == (0, 900, [7] * 700)
+
+
 @pytest.mark.parametrize("budget", [0, 10**9])
 def test_columns_grow_and_keep_their_values(monkeypatch, budget):
     monkeypatch.setattr(memory, "HELD", budget)
@@ -120,3 +174,12 @@ def test_names_are_what_they_were():
     assert [names[-1], names[1:3], len(names)] == ["خبر عاجل", ["", "b-1"], 5]
     with pytest.raises(IndexError):
         names[5]
+
+
+def test_names_may_lie_elsewhere(small):
+    names = Names()
+    names.add([f"خبر {n}" for n in range(200)])
+    names.keep(small.keep)
+    assert small.mapped > 0
+    assert list(names) == [f"خبر {n}" for n in range(200)]
+    assert (names[7], names[5:7], len(names)) == ("خبر 7", ["خبر 5", "خبر 6"], 200)

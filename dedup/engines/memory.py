@@ -9,6 +9,7 @@ import os
 import tempfile
 import threading
 import time
+import weakref
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,8 +42,9 @@ class Memory:
     def __init__(self, limit: int | None = None) -> None:
         self._budget = HELD if limit is None else int(PART * limit)
         self._most = MOST if limit is None else 2 * self._budget
-        self._held = 0
-        self._maps: dict[int, tuple[np.ndarray[Any, Any], mmap.mmap, Any]] = {}
+        # What is there now, by the ids of the objects that own it: whatever is freed goes out.
+        self._held: dict[int, tuple[int, weakref.ref[Any]]] = {}
+        self._maps: dict[int, tuple[weakref.ref[mmap.mmap], Any]] = {}
         self._done = threading.Event()
         self._watcher: threading.Thread | None = None
 
@@ -72,51 +74,98 @@ class Memory:
                     _trim()
                     trimmed = time.monotonic()
 
+    @property
+    def held(self) -> int:
+        """Bytes of the arrays that lie in memory now."""
+        return sum(size for size, _ in list(self._held.values()))
+
+    @property
+    def mapped(self) -> int:
+        """Bytes of the arrays that lie in files now."""
+        found = (owner() for owner, _ in list(self._maps.values()))
+        return sum(len(owner) for owner in found if owner is not None)
+
     def empty(self, shape: int | tuple[int, ...], dtype: Any) -> np.ndarray[Any, Any]:
         """An array to write to."""
         items = shape if isinstance(shape, int) else math.prod(shape)
         size = items * np.dtype(dtype).itemsize
-        if size < SMALL or self._held + size <= self._budget:
-            self._held += size
-            return np.empty(shape, dtype=dtype)
-        return self._mapped(tempfile.TemporaryFile(), shape, dtype)
+        if self._has_room(size):
+            array = np.empty(shape, dtype=dtype)
+            self._hold(array)
+            return array
+        return self._spilled(shape, dtype)
 
     def resized(self, array: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
         """The one-dimensional array with room for n values, its first ones kept."""
         if not array.size:
             return self.empty(n, array.dtype)
-        if id(array) in self._maps:
-            *_, file = self._maps.pop(id(array))
+        owner = _owner(array)
+        if id(owner) in self._maps:
+            _, file = self._maps.pop(id(owner))
             return self._mapped(file, n, array.dtype)
-        self._held -= array.nbytes
+        size = n * array.itemsize
+        before, whole = self._held.pop(id(owner), None), owner is array
+        if whole and self._has_room(size):
+            del before  # what is referred to cannot grow
+            array.resize(n, refcheck=False)
+            self._hold(array)
+            return array
         out = self.empty(n, array.dtype)
-        if id(out) in self._maps:
-            out[: array.size] = array[:n]
-            return out
-        array.resize(n, refcheck=False)
-        return array
+        out[: array.size] = array[:n]
+        if before is not None:
+            self._held[id(owner)] = before
+        return out
 
     def keep(self, array: Array) -> Array:
         """The same values where there is room for them."""
-        out = self.empty(array.shape, array.dtype)
-        if id(out) not in self._maps:
+        owner = _owner(array)
+        if id(owner) in self._maps or id(owner) in self._held:
             return array
+        if not isinstance(owner, np.ndarray):  # of something that is not counted here
+            owner = array
+        if self._has_room(owner.nbytes):
+            self._hold(owner)
+            return array
+        out = self._spilled(array.shape, array.dtype)
         out[:] = array
         return out  # type: ignore[return-value]
 
     def relax(self) -> None:
         """Hand the pages of mapped files back to the system; they come again when looked at."""
-        for _, mapped, _ in list(self._maps.values()):
-            mapped.madvise(mmap.MADV_DONTNEED)
+        for owner, _ in list(self._maps.values()):
+            if (mapped := owner()) is not None:
+                mapped.madvise(mmap.MADV_DONTNEED)
+
+    def _has_room(self, size: int) -> bool:
+        return size < SMALL or self.held + size <= self._budget
+
+    def _hold(self, owner: np.ndarray[Any, Any]) -> None:
+        """Count an array for as long as it, or any part of it, is in use."""
+        number, held = id(owner), self._held
+        freed = weakref.ref(owner, lambda _: held.pop(number, None))
+        held[number] = owner.nbytes, freed
+
+    def _spilled(self, shape: Any, dtype: Any) -> np.ndarray[Any, Any]:
+        return self._mapped(tempfile.TemporaryFile(), shape, dtype)
 
     def _mapped(self, file: Any, shape: Any, dtype: Any) -> np.ndarray[Any, Any]:
         mode: Any = "r+" if os.fstat(file.fileno()).st_size else "w+"
         if hasattr(os, "posix_fallocate"):  # a disk that is full later would end the process
             os.posix_fallocate(file.fileno(), 0, int(np.prod(shape)) * np.dtype(dtype).itemsize)
         mapped: Any = np.memmap(file, dtype=dtype, mode=mode, shape=shape)
-        out: np.ndarray[Any, Any] = mapped.view(np.ndarray)  # kernels are compiled for plain arrays
-        self._maps[id(out)] = out, mapped._mmap, file
+        number, maps = id(mapped._mmap), self._maps
+        freed = weakref.ref(mapped._mmap, lambda _: maps.pop(number, None))
+        maps[number] = freed, file  # the file goes with it
+        out: np.ndarray[Any, Any] = mapped.view(np.ndarray)  # kernels take plain arrays
         return out
+
+
+def _owner(array: np.ndarray[Any, Any]) -> Any:
+    """What holds the values of an array: an array, or what a file is mapped to."""
+    owner: Any = array
+    while isinstance(owner, np.ndarray) and owner.base is not None:
+        owner = owner.base
+    return owner
 
 
 def _trim() -> None:

@@ -19,6 +19,7 @@ from dedup.records import I64, KINDS, U64, Buffer
 from dedup.text.corpus import Corpus
 from dedup.text.digest import SIZE, as_hex
 
+TOGETHER = 1 << 14  # removals written together: one record may have any number of them
 _NAMES = ["white-space", *(rule.name for rule in RULES.values())]
 _RULES, _KINDS = (
     encode.table([orjson.dumps(name) for name in names]) for names in (_NAMES, ["", *KINDS])
@@ -46,8 +47,10 @@ def span_lines(row: Row, spans: Iterable[tuple[int, int]]) -> Iterator[int]:
         yield row.lines[whole] if whole < len(row.lines) else row.lines[-1] + 1
 
 
-def removal_lines(judged: Judged, base: int, rows: Rows, cuts: Cuts, text: Column) -> Buffer:
-    """The lines of OUT.removed.jsonl for what goes of some rows.
+def removal_lines(
+    judged: Judged, base: int, rows: Rows, cuts: Cuts, text: Column
+) -> Iterator[Buffer]:
+    """The lines of OUT.removed.jsonl for what goes of some rows, some at a time.
 
     Args:
         judged: all that is known.
@@ -56,8 +59,13 @@ def removal_lines(judged: Judged, base: int, rows: Rows, cuts: Cuts, text: Colum
         cuts: what goes of them.
         text: that as it stands in the JSON strings.
     """
-    if not cuts.start.size:
-        return b""
+    line = _lines(rows, cuts)
+    for at in range(0, cuts.start.size, TOGETHER):
+        here = slice(at, at + TOGETHER)
+        yield _removal_lines(judged, base, cuts.some(here), text.take(here), line[here])
+
+
+def _removal_lines(judged: Judged, base: int, cuts: Cuts, text: Column, line: I64) -> Buffer:
     corpus, why, row = judged.corpus, cuts.reasons(judged), cuts.row
     source, which = np.unique(corpus.source[base + row], return_inverse=True)
     sources = encode.values([corpus.sources[number] for number in source.tolist()])
@@ -65,10 +73,10 @@ def removal_lines(judged: Judged, base: int, rows: Rows, cuts: Cuts, text: Colum
     pieces: list[Piece] = [
         b'{"id":', encode.names(corpus.ids, base + row),
         b',"source":', sources.take(which),
-        b',"line":', encode.values(_lines(rows, cuts)),
+        b',"line":', encode.values(line),
         b',"start":', encode.values(cuts.start),
         b',"end":', encode.values(cuts.end),
-        b',"text":"', text,
+        b',"text":"', text.packed(),
         b'","kind":', _KINDS.take(cuts.kind),
         b',"similarity":', encode.values(why.similarity),
         b',"match":', encode.constant(b"null").only(~matched), *_match(corpus, why),

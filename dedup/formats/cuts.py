@@ -115,6 +115,14 @@ class Cuts(NamedTuple):
         """int64[k]; the row that each is of."""
         return np.repeat(np.arange(self.first.size - 1), np.diff(self.first))
 
+    def some(self, which: slice) -> Cuts:
+        """Some of them, one after the other, of the same rows."""
+        first = np.clip(self.first, which.start, which.stop) - which.start
+        _, start, end, kind, whole, block, part = self
+        return Cuts(
+            first, start[which], end[which], kind[which], whole[which], block[which], part[which]
+        )
+
     def kinds(self) -> list[str]:
         """The kind of each."""
         return [KINDS[kind - 1] for kind in self.kind.tolist()]

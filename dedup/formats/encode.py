@@ -26,7 +26,7 @@ class Column(NamedTuple):
     start: I64
     end: I64
 
-    def take(self, which: I64 | U8) -> Column:
+    def take(self, which: I64 | U8 | slice) -> Column:
         """The pieces of some rows."""
         return self._replace(start=self.start[which], end=self.end[which])
 

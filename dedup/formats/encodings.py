@@ -33,6 +33,7 @@ MOST_WRONG = 0.1  # of the characters beyond ASCII, in text that is UTF-8 with d
 VOTES = 5  # parts of a sample that vote on its encoding
 LEAST = 10  # accented letters, or ends of words, that are no chance
 ZEROS, ZERO_SHARE = 8, 0.02  # zero bytes of a sample, and their share, that are no chance
+LOOKED = 1 << 20  # characters of a record that show whether it was read in the wrong encoding
 GAIN = 0.1  # in the share of Arabic letters that a repair must bring
 
 
@@ -200,7 +201,8 @@ class Mender:
             row = orjson.loads(line) if line.lstrip()[:1] == b"{" else None
         except ValueError:
             return line
-        damage = damage_of("\n".join(_strings(row)) if isinstance(row, dict) else text)
+        told = "\n".join(_strings(row)) if isinstance(row, dict) else text
+        damage = damage_of(told[:LOOKED])
         if not damage:
             return line
         self.found[damage] += 1
@@ -225,11 +227,13 @@ _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?')
 
 
 def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (dict, list)):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _strings(inner)
+    left = [value]  # not by recursion: it may go deep
+    while left:
+        value = left.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, (dict, list)):
+            left.extend(reversed(value.values() if isinstance(value, dict) else value))
 
 
 def _mended(line: bytes, fix: Callable[[str], str]) -> bytes:
@@ -247,7 +251,7 @@ def _mended(line: bytes, fix: Callable[[str], str]) -> bytes:
 
 def _bytes(text: str) -> bytes:
     """As windows-1252, and as ISO-8859-1 what that does not have; ASCII '?' for the rest."""
-    return b"".join(_BYTE.get(c, b"?") for c in text)
+    return text.translate(_AS_LATIN).encode("latin-1", "replace")
 
 
 _BYTE = {chr(b): bytes([b]) for b in range(256)} | {
@@ -255,6 +259,7 @@ _BYTE = {chr(b): bytes([b]) for b in range(256)} | {
     for b in range(0x80, 0xA0)
     if b not in (0x81, 0x8D, 0x8F, 0x90, 0x9D)
 }
+_AS_LATIN = {ord(c): byte[0] for c, byte in _BYTE.items()}
 _UTF8_AS_1252 = "UTF-8 read as windows-1252"
 _1256_AS_1252 = "windows-1256 read as windows-1252"
 _UTF8_AS_1256 = "UTF-8 read as windows-1256"

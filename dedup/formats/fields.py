@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -23,6 +23,7 @@ Fields: TypeAlias = Counter[tuple[str, str]]
 """(meaning, field name) -> in how many records it served."""
 
 NEWLINE, QUOTE = ord("\n"), kernels.QUOTE
+TOGETHER = 1 << 14  # lines looked at together at most: a chunk may hold a million
 # A record's form: whether it has a struct of an earlier run, the number of its text's name twice,
 # whether its fields cannot be found by a kernel, and whether its text is in sections.
 STRUCT, NAME, REWRITTEN, SECTIONS = 0x01, 0x3E, 0x40, 0x80
@@ -53,6 +54,21 @@ class Lines(NamedTuple):
         n = kernels.line_bounds(buf, start, end)
         which = np.flatnonzero(start[:n] < end[:n])
         return cls(data, start[which], end[which], before + 1 + which), before + n
+
+    def parts(self) -> Iterator[Lines]:
+        """The same, at most `TOGETHER` lines at a time: what is made of each takes room."""
+        if self.start.size <= TOGETHER:
+            yield self
+            return
+        begin = 0
+        for at in range(0, self.start.size, TOGETHER):
+            here = slice(at, at + TOGETHER)
+            stop = len(self.data)
+            if here.stop < self.start.size:
+                stop = self.data.rfind(b"\n", 0, self.start[here.stop]) + 1
+            start, end = self.start[here] - begin, self.end[here] - begin
+            yield Lines(self.data[begin:stop], start, end, self.number[here])
+            begin = stop
 
     def line(self, at: int) -> bytes:
         """A line without the white space around it."""

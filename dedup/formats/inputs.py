@@ -262,11 +262,17 @@ def open_inputs(
     items: list[Input] = []
     rows: list[Mapping[str, Any]] = []
     seen: set[str] = set()
+    named: set[str] = set()
     for source in sources:
         if isinstance(source, Mapping):
             rows.append(source)
             continue
-        for item in _find(os.fspath(source), config):
+        name = os.fspath(source)
+        place = os.path.realpath(name) if Path(name).exists() else name
+        if place in named:  # a folder is not looked through again, nor an archive
+            continue
+        named.add(place)
+        for item in _find(name, config):
             real = os.path.realpath(item.path) if item.path else item.name
             real += item.name.partition("!")[2] and item.name
             if real not in seen:
@@ -295,7 +301,10 @@ def as_lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
     Raises:
         InputError: one cannot be one; names its place among them.
     """
-    return b"".join(_as_line(row, number) for number, row in enumerate(rows, 1))
+    lines = bytearray()  # lines by themselves may take many times their room
+    for number, row in enumerate(rows, 1):
+        lines += _as_line(row, number)
+    return bytes(lines)
 
 
 def _from_rows(rows: list[Mapping[str, Any]]) -> Input:

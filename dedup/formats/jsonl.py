@@ -63,25 +63,29 @@ class JsonLines:
         number = self._before
         for chunk in _without_bom(chunks):
             lines, number = Lines.of(chunk, number)
-            found, wrong = self._parser.found(lines)
-            for at in sorted(wrong):
-                rule, raw = refused(lines.line(at)) or (wrong[at], lines.whole(at))
-                yield Rejected(self._name, int(lines.number[at]), rule, raw)
-            if not found.sections.size:
-                continue
-            columns = self._parser.columns(found)
-            numbers = np.delete(lines.number, list(wrong))
-            self._lines.frombytes(numbers.tobytes())
-            self._forms += columns.forms.tobytes()
-            fields.update(columns.served)
-            yield Batch(
-                texts=columns.texts,
-                titles=columns.titles,
-                abstracts=columns.abstracts,
-                ids=self._ids(columns, numbers.tolist()),
-                sources=self._sources(columns),
-                dates=columns.dates.decoded() if self._dated else [],
-            )
+            for some in lines.parts():
+                yield from self._batches(some, fields)
+
+    def _batches(self, lines: Lines, fields: Fields) -> Iterator[Batch | Rejected]:
+        found, wrong = self._parser.found(lines)
+        for at in sorted(wrong):
+            rule, raw = refused(lines.line(at)) or (wrong[at], lines.whole(at))
+            yield Rejected(self._name, int(lines.number[at]), rule, raw)
+        if not found.sections.size:
+            return
+        columns = self._parser.columns(found)
+        numbers = np.delete(lines.number, list(wrong))
+        self._lines.frombytes(numbers.tobytes())
+        self._forms += columns.forms.tobytes()
+        fields.update(columns.served)
+        yield Batch(
+            texts=columns.texts,
+            titles=columns.titles,
+            abstracts=columns.abstracts,
+            ids=self._ids(columns, numbers.tolist()),
+            sources=self._sources(columns),
+            dates=columns.dates.decoded() if self._dated else [],
+        )
 
     def _ids(self, columns: Columns, numbers: list[int]) -> Sequence[str]:
         names: Names | None = columns.ids.as_written()
@@ -124,12 +128,14 @@ class JsonLines:
         number, at = self._before, 0
         for chunk in _without_bom(chunks):
             lines, number = Lines.of(chunk, number)
-            here = slice(at, int(np.searchsorted(numbers, number, side="right")))
-            if here.stop == at:
-                continue
-            found = lines.take(np.searchsorted(lines.number, numbers[here]))
-            yield self._rows(found, forms[here], None if read is None else read[here])
-            at = here.stop
+            for some in lines.parts():
+                last = some.number[-1] if some.number.size else 0
+                here = slice(at, int(np.searchsorted(numbers, last, side="right")))
+                if here.stop <= at:
+                    continue
+                found = some.take(np.searchsorted(some.number, numbers[here]))
+                yield self._rows(found, forms[here], None if read is None else read[here])
+                at = here.stop
 
     def _rows(self, lines: Lines, forms: U8, read: Bool | None) -> Rows:
         names: Sequence[str] = self._parser.texts
@@ -195,4 +201,4 @@ def rejected_row(row: Rejected) -> bytes:
             out["text"] = row.raw.decode()
         except UnicodeDecodeError:
             out["base64"] = base64.b64encode(row.raw).decode()
-    return orjson.dumps(out, option=orjson.OPT_APPEND_NEWLINE)
+    return b"%b\n" % orjson.dumps(out)  # in as little room as it takes: what orjson gives has more

@@ -40,39 +40,55 @@ CUT_OFF = refusal("the compressed file is cut off here; what came before was rea
 DAMAGED = refusal("the compressed file is damaged from here on; what came before was read")
 
 
+class WholeLines:
+    """Makes pieces that end where a line ends of bytes as they come.
+
+    A line of more than `most` bytes is never held: a refusal stands in its place.
+
+    Args:
+        most: bytes of a line at most, its end left out.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._rest = bytearray()  # the beginning of a line
+        self._lost = 0  # bytes of a line that is too long, 0 for none
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The lines that are whole now."""
+        if self._lost:
+            first = data.find(b"\n")
+            if first < 0:
+                self._lost += len(data)
+                return
+            yield _too_long(self._lost + first, self._most)
+            data, self._lost = data[first + 1 :], 0
+        cut = data.rfind(b"\n") + 1
+        if cut:
+            piece = b"".join((self._rest, memoryview(data)[:cut]))
+            self._rest = bytearray()
+            yield piece if len(piece) <= self._most else _without_long(piece, self._most)
+        self._rest += memoryview(data)[cut:]
+        if len(self._rest) > self._most:
+            self._lost, self._rest = len(self._rest), bytearray()
+
+    def end(self) -> bytes:
+        """The last line, if it has no end."""
+        if self._lost:
+            return _too_long(self._lost, self._most)
+        return bytes(self._rest)
+
+
 def pieces(
     file: io.BufferedIOBase, most: int, progress: Callable[[int], None] | None = None
 ) -> Iterator[bytes]:
-    """The bytes of a file in pieces that end where a line ends.
-
-    A line of more than `most` bytes is never held: a refusal stands in its place.
-    """
-    rest: list[bytes] = []
-    held = 0  # bytes of `rest`, or of a line that is too long
-    too_long = False
-    while data := file.read1(CHUNK):
+    """The bytes of a file in pieces that end where a line ends, as `WholeLines` makes them."""
+    lines = WholeLines(most)
+    while data := file.read(CHUNK):  # pieces of one size, however the bytes come
         if progress is not None:
             progress(len(data))
-        cut = data.rfind(b"\n") + 1
-        if too_long:
-            first = data.find(b"\n")
-            if first < 0:
-                held += len(data)
-                continue
-            yield _too_long(held + first, most)
-            data, cut = data[first + 1 :], cut - first - 1
-            held, too_long = 0, False
-        if cut:
-            piece = b"".join((*rest, memoryview(data)[:cut]))
-            yield piece if len(piece) <= most else _without_long(piece, most)
-            rest, held = [], 0
-        rest.append(data[cut:])
-        held += len(data) - cut
-        if held > most:
-            rest, too_long = [], True
-    if too_long:
-        yield _too_long(held, most)
-    elif last := b"".join(rest):
+        yield from lines.feed(data)
+    if last := lines.end():
         yield last
 
 
@@ -80,18 +96,16 @@ def grouped(
     lines: Iterator[bytes], progress: Callable[[int], None] | None = None
 ) -> Iterator[bytes]:
     """Some lines at a time in pieces of about `CHUNK` bytes."""
-    held: list[bytes] = []
-    size = 0
+    held = bytearray()  # lines by themselves may take many times their room
     for line in lines:
-        held.append(line)
-        size += len(line)
-        if size >= CHUNK:
+        held += line
+        if len(held) >= CHUNK:
             if progress is not None:
-                progress(size)
-            yield b"".join(held)
-            held, size = [], 0
+                progress(len(held))
+            yield bytes(held)
+            held.clear()
     if held:
-        yield b"".join(held)
+        yield bytes(held)
 
 
 def _too_long(size: int, most: int) -> bytes:

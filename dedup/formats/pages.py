@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -13,6 +15,12 @@ from dedup.errors import InputError
 from dedup.formats.lines import MARKED, refusal, too_large
 
 _PAGES = ("text/html", "application/xhtml+xml")
+ATTRIBUTES = 1000  # of a tag; a parser compares each with all others
+_TAG = re.compile(rb"<([a-zA-Z][^\s/>]*)")
+_ATTRIBUTE = re.compile(rb"""[\s/]*[^\s/>][^\s/>=]*(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s>]*))?""")
+_WITHOUT_TAGS = {
+    name: re.compile(rb"</" + name, re.IGNORECASE) for name in (b"script", b"style", b"textarea")
+}
 
 
 def html_lines(file: io.BufferedReader, name: str, most: int) -> Iterator[bytes]:
@@ -128,12 +136,10 @@ def _extractor(name: str) -> Callable[[bytes, str | None], dict[str, Any]]:
         ) from error
 
     def extract(data: bytes, charset: str | None) -> dict[str, Any]:
-        page: Any = data
+        page: Any = _fewer_attributes(data)
         if charset:
-            try:
-                page = data.decode(charset)
-            except (LookupError, UnicodeDecodeError):
-                page = data  # the page itself says it, or it is found out
+            with suppress(LookupError, UnicodeDecodeError):  # the page says it, or it is found out
+                page = page.decode(charset)
         found: Any = trafilatura.bare_extraction(page, include_comments=False, with_metadata=True)
         if found is None:
             return {}
@@ -146,3 +152,22 @@ def _extractor(name: str) -> Callable[[bytes, str | None], dict[str, Any]]:
         }
 
     return extract
+
+
+def _fewer_attributes(page: bytes) -> bytes:
+    """A page without the attributes of a tag that come after its first `ATTRIBUTES`."""
+    parts, done, at = [], 0, 0
+    while tag := _TAG.search(page, at):
+        at, count = tag.end(), 0
+        first = at
+        while found := _ATTRIBUTE.match(page, at):
+            at, count = found.end(), count + 1
+            if count == ATTRIBUTES:
+                first = at
+        if count > ATTRIBUTES:
+            parts.append(page[done:first])
+            done = at
+        if end := _WITHOUT_TAGS.get(tag[1].lower()):
+            behind = end.search(page, at)
+            at = behind.start() if behind else len(page)
+    return b"".join((*parts, page[done:])) if parts else page

@@ -17,6 +17,7 @@ from dedup.formats.lines import refusal, refused, too_large
 from dedup.formats.spool import Spool
 
 _DELIMITERS = ",;\t|"
+_AGAIN = 4  # times as many bytes are read again at most, where quotes do not match
 _ROWS = 1000  # of a Parquet file, made into lines at once
 
 
@@ -82,15 +83,15 @@ def _row(row: dict[str, Any], raw: bytes, most: int) -> bytes:
 
 def _named(cells: list[str]) -> list[str]:
     """Names of columns: each its own."""
-    names: list[str] = []
-    for cell in cells:
-        name, n = cell.strip().lstrip("\ufeff"), 1
-        name = name or f"column {len(names) + 1}"
+    names: dict[str, None] = {}
+    tried: dict[str, int] = {}  # up to which number the names of a cell are taken
+    for cell in map(str.strip, cells):
+        name, n = cell.lstrip("\ufeff") or f"column {len(names) + 1}", tried.get(cell, 1)
         while name in names:
             n += 1
-            name = f"{cell.strip()} {n}"
-        names.append(name)
-    return names
+            name = f"{cell} {n}"
+        names[name], tried[cell] = None, n
+    return list(names)
 
 
 class _Lines:
@@ -103,7 +104,9 @@ class _Lines:
         self.taken: list[str] = []  # since it was cleared last
         self.number = 0  # lines taken in all
         self.mark = b""  # the last line, if it tells that the file is cut off
-        self._size = 0
+        self._size = 0  # characters of the row at hand
+        self._passed = 0  # characters taken in all
+        self._again = 0  # of them, how many were given back
 
     def peek(self) -> str:
         """The first line; it comes once more."""
@@ -128,10 +131,19 @@ class _Lines:
             raise StopIteration
         self.taken.append(line)
         self.number += 1
+        self._passed += len(line)
         return line
 
     def give_back(self) -> None:
-        """Have all lines that were taken but the first come once more."""
+        """Have all lines that were taken but the first come once more.
+
+        Where that was done too often for what was read, they are refused with it: every line could
+        begin with a quote that ends with the file.
+        """
+        size = sum(map(len, self.taken[1:]))
+        if self._again + size > _AGAIN * (self._passed - self._again):
+            return
+        self._again += size
         self._back.extendleft(reversed(self.taken[1:]))
         self.number -= len(self.taken) - 1
         del self.taken[1:]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -27,14 +28,14 @@ class Written(NamedTuple):
     """Some records, written, and what became of them.
 
     Attributes:
-        lines: by the name of the file.
+        lines: by the name of the file; to be taken once.
         cleaned: how many lost something but not everything.
         dropped: how many have nothing left.
         spans: how many spans went, by kind.
         chars: how many characters went, by kind.
     """
 
-    lines: list[tuple[str, Buffer]]
+    lines: Iterable[tuple[str, Buffer]]
     cleaned: int
     dropped: int
     spans: dict[str, int]
@@ -72,10 +73,9 @@ def _written(judged: Judged, config: Config, base: int, batch: Rows, touched: Bo
     annotate = config.mode == "annotate"
     cuts = cuts_of(judged, base, batch, touched)
     cut_start, cut_end = _byte_spans(batch, cuts)
-    text = Column(batch.data, cut_start, cut_end).packed()
-    lines: list[tuple[str, Buffer]] = [
-        ("removed", cleaned.removal_lines(judged, base, batch, cuts, text))
-    ]
+    text = Column(batch.data, cut_start, cut_end)
+    removals = cleaned.removal_lines(judged, base, batch, cuts, text)
+    lines: list[tuple[str, Buffer]] = [("removed", next(removals, b""))]
     removed = np.diff(cuts.first)
     kept = np.diff(corpus.first[base : base + n + 1]) - cuts.whole_blocks()
     dropped = (kept == 0) & (not config.keep_empty and not annotate)
@@ -108,7 +108,7 @@ def _written(judged: Judged, config: Config, base: int, batch: Rows, touched: Bo
     spans = np.bincount(cuts.kind, minlength=size)[1:].tolist()
     chars = np.bincount(cuts.kind, cuts.end - cuts.start, size)[1:].astype(int).tolist()
     return Written(
-        lines,
+        chain(lines, (("removed", more) for more in removals)),  # made when the first are written
         int(((removed > 0) & ~dropped).sum()),
         int(dropped.sum()),
         dict(zip(KINDS, spans, strict=True)),
@@ -126,10 +126,16 @@ def _prove(
     """
     cut = np.flatnonzero(np.diff(cuts.first)[rows])
     which = rows[cut]
+    data, removed = np.frombuffer(batch.data, dtype=np.uint8), np.empty(0, dtype=np.uint8)
+    bounds = np.zeros(1 + cut_start.size, dtype=np.int64)
+    if which.size:
+        removed = np.empty(int((cut_end - cut_start).sum()), dtype=np.uint8)
+        columns = (np.ascontiguousarray(places[:, None]) for places in (text.start, text.end))
+        kernels.join(data, *columns, removed, bounds)  # as in the rows of removals
     at = kernels.misfit(
-        np.frombuffer(batch.data, dtype=np.uint8), batch.text_start[which], batch.text_end[which],
+        data, batch.text_start[which], batch.text_end[which],
         cuts.first[which], cuts.first[which + 1], cut_start, cut_end, cuts.start, cuts.end,
-        spliced.lines, spliced.text[cut], np.frombuffer(text.data, dtype=np.uint8), text.start,
+        spliced.lines, spliced.text[cut], removed, bounds[:-1].copy(),
     )  # fmt: skip
     if at != kernels.NOT_FOUND:
         raise OwnError(

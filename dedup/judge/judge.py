@@ -86,14 +86,14 @@ def _copied_furniture(corpus: Corpus, stories: I64, verdicts: Verdicts) -> None:
 
 def _lines_without_words(corpus: Corpus, verdicts: Verdicts) -> None:
     """Rules of dashes and the like go with the residue they part from the text."""
-    record = corpus.record_of()
-    found = []
-    for b in np.flatnonzero(corpus.blocks.key[: corpus.n] == 0).tolist():
-        end = int(corpus.first[record[b] + 1])
-        rest = verdicts.rule[b + 1 : end]
-        if (rest != KEPT).all() and (rest.size or b > corpus.first[record[b]]):
-            found.append(b)
-    verdicts.mark(np.array(found, dtype=np.int64), RULE_LINE)
+    wordless = np.flatnonzero(corpus.blocks.key[: corpus.n] == 0)
+    if not wordless.size:
+        return
+    record = corpus.record_of()[wordless]
+    first, end = corpus.first[record], corpus.first[record + 1]
+    kept = np.append(0, np.cumsum(verdicts.rule == KEPT))  # before each block
+    parts_from = (end - first > 1) & (kept[end] == kept[wordless + 1])
+    verdicts.mark(wordless[parts_from], RULE_LINE)
 
 
 def _spare_bodies(corpus: Corpus, evidence: Evidence, verdicts: Verdicts) -> None:

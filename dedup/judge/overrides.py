@@ -21,6 +21,7 @@ from dedup.text.kernels import keys
 
 EXAMPLE = '{"do": "keep", "text": "..."}'
 KEY = re.compile(r"[0-9a-fA-F]{1,16}")
+NOWHERE = 1 << 40  # a place behind every text
 WIDTH = 60  # characters shown of a value that is wrong
 
 
@@ -173,29 +174,55 @@ class Overrides:
 
     def _named(self, corpus: Corpus, keep: bool) -> Bool:
         """bool[n]; the blocks of this run that decisions of one kind name."""
-        n, blocks = corpus.n, corpus.blocks
+        n = corpus.n
         out = np.zeros(n, dtype=np.bool_)
         chosen = [d for d in self.decisions if d.keep == keep]
-        records: dict[str, list[int]] = {d.id: [] for d in chosen if d.id}
-        for number, id_ in enumerate(corpus.ids) if records else ():
-            if id_ in records:
-                records[id_].append(number)
-        key = np.zeros(n, dtype=np.uint64)
-        if any(decision.keys for decision in chosen):
-            keys(blocks.tokens, blocks.pointer[: n + 1], key)
+        self._mark_keys(corpus, [d for d in chosen if d.keys], out)
+        by_id: dict[str, list[Decision]] = {}
         for decision in chosen:
-            here = np.zeros(n, dtype=np.bool_)
-            if decision.keys:
-                here |= np.isin(key, np.array(decision.keys, dtype=np.uint64), kind="sort")
-            for number in records.get(decision.id, ()):
-                at = slice(int(corpus.first[number]), int(corpus.first[number + 1]))
-                start = decision.start
-                here[at] = start is None or (blocks.start[at] <= start) & (start < blocks.end[at])
-            if here.any():
-                self._met.add(decision.line)
-            out |= here
+            if decision.id:
+                by_id.setdefault(decision.id, []).append(decision)
+        records: dict[str, list[int]] = {}
+        for number, id_ in enumerate(corpus.ids) if by_id else ():
+            if id_ in by_id:
+                records.setdefault(id_, []).append(number)
+        for id_, numbers in records.items():
+            self._mark_places(corpus, by_id[id_], numbers, out)
         out[: corpus.seen] = False  # what earlier runs wrote is written
         return out
+
+    def _mark_keys(self, corpus: Corpus, decisions: list[Decision], out: Bool) -> None:
+        """Mark the blocks of some keys."""
+        if not decisions:
+            return
+        n, blocks = corpus.n, corpus.blocks
+        key = np.zeros(n, dtype=np.uint64)
+        keys(blocks.tokens, blocks.pointer[: n + 1], key)
+        named = np.array([k for d in decisions for k in d.keys], dtype=np.uint64)
+        line = np.repeat([d.line for d in decisions], [len(d.keys) for d in decisions])
+        out |= np.isin(key, named, kind="sort")
+        self._met.update(line[np.isin(named, key, kind="sort")].tolist())
+
+    def _mark_places(
+        self, corpus: Corpus, decisions: list[Decision], numbers: list[int], out: Bool
+    ) -> None:
+        """Mark the blocks that decisions about one id name in the records that have it."""
+        blocks = corpus.blocks
+        whole = [d.line for d in decisions if d.start is None]
+        placed = sorted((d.start, d.line) for d in decisions if d.start is not None)
+        # Python's own numbers: a place may be any.
+        starts = np.array([min(start, NOWHERE) for start, _ in placed], dtype=np.int64)
+        met = np.zeros(starts.size + 1, dtype=np.int64)
+        for number in numbers:
+            at = slice(int(corpus.first[number]), int(corpus.first[number + 1]))
+            begin, end = np.searchsorted(starts, (blocks.start[at], blocks.end[at]))
+            out[at] |= bool(whole) | (begin < end)
+            np.add.at(met, begin, 1)
+            np.add.at(met, end, -1)
+        if any(corpus.first[number] < corpus.first[number + 1] for number in numbers):
+            self._met.update(whole)
+        found = np.cumsum(met[:-1]) > 0
+        self._met.update(line for (_, line), here in zip(placed, found, strict=True) if here)
 
 
 def part_keys(corpus: Corpus, parts: list[Part]) -> list[int]:

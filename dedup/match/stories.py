@@ -33,11 +33,14 @@ def find_stories(corpus: Corpus, groups: Groups, rank: I64, out: Bool, share: fl
     """
     n = corpus.n
     leader = np.arange(corpus.records, dtype=np.int64)
-    length = corpus.blocks.length()[:n]
     usable = ~out & (corpus.blocks.key[:n] != 0)
-    blocks = np.flatnonzero(usable)
+    # Only groups that stand in several blocks can be shared.
+    blocks = np.flatnonzero(usable & (groups.sizes() > 1)[groups.representative[:n]])
+    if not blocks.size:
+        return leader
+    length = corpus.blocks.length()[:n]
     total = np.bincount(
-        corpus.record_of()[blocks], weights=length[blocks], minlength=corpus.records
+        corpus.record_of()[usable], weights=length[usable], minlength=corpus.records
     )
     one, other, least = _candidates(corpus, groups, rank, blocks, length, total, share)
     if not one.size:
@@ -56,17 +59,17 @@ def _candidates(
 ) -> tuple[I64, I64, I64]:
     """Pairs of records that share enough, in whatever order, for one story.
 
+    Args:
+        blocks: that may be shared.
+        length: int64[n]; tokens of each block.
+        total: float64[records]; tokens of all that count.
+
     Returns:
         The later record of each pair, the one that may lead it, and the tokens of the shorter
         one; pairs of the foremost later record first.
     """
     record = corpus.record_of()[blocks].astype(np.int64)
     representative = groups.representative[blocks].astype(np.int64)
-    # Only groups that stand in several blocks can be shared.
-    shared = groups.sizes()[representative] > 1
-    if not shared.any():
-        return _NONE, _NONE, _NONE
-    record, representative, blocks = record[shared], representative[shared], blocks[shared]
     # One row for each group and record it stands in, the foremost records of a group first.
     code = representative * corpus.records + rank[record]
     _, at = np.unique(code, return_index=True)

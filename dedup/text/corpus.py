@@ -172,12 +172,13 @@ def build(
     for columns in (titles, abstracts):
         texts.add_blocks(Blocks(**columns.done()), 0)
     found_more, blocks = more.done(), Blocks(**texts.done())
-    first = np.searchsorted(blocks.record[:n], np.arange(len(ids) + 1)).astype(np.int64)
+    ids.keep(memory.keep)
+    first = np.searchsorted(blocks.record[:n], np.arange(len(ids) + 1))
     return Corpus(
         blocks=blocks,
         n=n,
         titles=titles.rows,
-        first=first,
+        first=memory.keep(first.astype(np.int64, copy=False)),
         fixed=_fixed(fixed, first, n),
         residue=found_more.pop("residue"),
         phrases=found_more,
