@@ -14,7 +14,7 @@ import orjson
 
 from dedup.clean import Progress, Source, clean
 from dedup.config import Config
-from dedup.errors import InputError, NothingRead
+from dedup.errors import InputError
 from dedup.finished import refuse_mixture
 from dedup.formats.outputs import sibling
 from dedup.formats.publish import recover
@@ -37,8 +37,13 @@ class Checked:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing at all would be removed."""
-        return not any(self.counts.kinds.values())
+        """Whether every line could be read, and nothing at all would be removed."""
+        return not (self.found or self.counts.rejected)
+
+    @property
+    def found(self) -> bool:
+        """Whether anything would be removed."""
+        return any(self.counts.kinds.values())
 
     def as_json(self) -> dict[str, Any]:
         """The verdict and what it rests on, ready for JSON."""
@@ -74,7 +79,7 @@ def check(
         progress: called now and then.
 
     Raises:
-        DedupError: an input or setting cannot be used, or not one line of the inputs be read.
+        DedupError: an input or setting cannot be used, or there is not one record.
     """
     if most < 0:
         raise InputError(f"--show: {most} is no number of findings; try 20")
@@ -87,8 +92,6 @@ def check(
         removed = Path(folder) / "check.removed.jsonl"
         result = clean(named, removed=removed, discard=True, config=config, progress=progress)
         counts = result.counts
-        if counts.rejected and not counts.records:
-            raise NothingRead(counts.why_rejected[0], counts.rejected)
         with removed.open("rb") as lines:
             rows = map(orjson.loads, lines)
             findings = list(islice((row for row in rows if row["kind"] != "blank"), most))

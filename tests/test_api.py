@@ -167,7 +167,12 @@ def test_switches_are_as_they_were_when_nobody_needs_them_quick():
 def test_records_without_words(text):
     rows = [{"id": n, "title": f"عنوان الخبر رقم {n}", "text": text} for n in range(4)]
     result = dedup.clean(rows)
-    assert len(result) + result.counts.dropped == 4
+    counts = result.counts
+    assert len(result) + counts.dropped + counts.without_text == 4
+    assert counts.without_text == (0 if text.strip("\u200f \n") else 4)
+    assert len(list(result.dropped)) == 4 - len(result)
+    kept = dedup.clean(rows, keep_empty=True)
+    assert (len(kept), kept.counts.dropped, kept.counts.without_text) == (4, 0, 0)
 
 
 def test_fold_is_the_key():

@@ -153,8 +153,9 @@ class Pipeline:
 
     def _tell(self, result: Result) -> None:
         counts = result.counts
-        for name in ("records", "cleaned", "dropped"):
-            self._count(name, getattr(counts, name))
+        self._count("records", counts.records)
+        self._count("cleaned", counts.cleaned)
+        self._count("dropped", counts.dropped + counts.without_text)
         for kind in counts.kinds:
             self._count(f"removed/{kind}", counts.kinds[kind])
             self._count(f"removed_chars/{kind}", counts.removed_chars[kind])

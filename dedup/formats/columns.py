@@ -59,7 +59,10 @@ def to_text(lines: Iterable[bytes], out: IO[bytes], names: Sequence[str]) -> Non
     begun = False
     for line in lines:
         row = orjson.loads(line)
-        text = next(row[name] for name in names if isinstance(row.get(name), str))
+        texts = [row[name] for name in names if isinstance(row.get(name), str)]
+        # Of a record with nothing left, only what never was its text can be full.
+        spent = row.get("dedup", {}).get("kept") == 0
+        text = "" if spent else next(filter(None, texts), "")
         if text.strip():
             out.write((b"\n" if begun else b"") + text.strip("\n").encode() + b"\n")
             begun = True
