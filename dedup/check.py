@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,7 @@ from dedup.clean import Progress, Source, clean
 from dedup.config import Config
 from dedup.errors import InputError
 from dedup.finished import refuse_mixture
+from dedup.formats.inputs import listed
 from dedup.formats.outputs import sibling
 from dedup.formats.publish import recover
 from dedup.records import Counts
@@ -83,7 +84,7 @@ def check(
     """
     if most < 0:
         raise InputError(f"--show: {most} is no number of findings; try 20")
-    named = [sources] if isinstance(sources, (str, os.PathLike, Mapping)) else list(sources)
+    named = listed(sources)
     for path in (Path(one) for one in named if isinstance(one, (str, os.PathLike))):
         if path.is_file() and sibling(path, "removed").is_file():
             recover(path)

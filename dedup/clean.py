@@ -21,6 +21,7 @@ from dedup.formats.annotations import (
     write_attributes,
 )
 from dedup.formats.cuts import Judged, named
+from dedup.formats.inputs import listed
 from dedup.formats.row import Rows
 from dedup.formats.write import write
 from dedup.judge.evidence import Evidence, Prior, gather, stand
@@ -74,7 +75,9 @@ def clean(
     """Clean dumps of news: say each thing once, take page residue out, record every removal.
 
     Args:
-        sources: paths of files or folders, globs, or records as dicts.
+        sources: paths of files or folders, globs, or records as dicts. What of a record JSON has no
+            word for is told as what is plainly meant (a date, a Decimal, a number of NumPy), or the
+            record is set aside as a line is that cannot be read.
         out: where the cleaned records go (JSON lines; the other files beside it). Without it the
             result holds them in memory.
         removed: where the removals go, if not beside `out`.
@@ -101,7 +104,7 @@ def clean(
     if config is not None and settings:
         raise ConfigError("give settings by name or a config, not both")
     config = config or Config(**settings)
-    sources = [sources] if isinstance(sources, (str, os.PathLike, Mapping)) else list(sources)
+    sources = listed(sources)
     inputs = open_inputs(sources, config)
     paths = (out, removed, stats, explain_kept, report, spans)
     outputs = Outputs(*(None if path is None else os.fspath(path) for path in paths))

@@ -18,7 +18,8 @@ from dedup.clean import Sink, run
 from dedup.config import Config
 from dedup.engines.memory import Memory
 from dedup.errors import ConfigError, InputError
-from dedup.formats.inputs import Inputs, as_lines, piece
+from dedup.formats.given import as_lines
+from dedup.formats.inputs import Inputs, listed, piece
 from dedup.formats.outputs import Outputs, StandardOutput
 from dedup.index.index import Index
 from dedup.records import Counts
@@ -85,20 +86,25 @@ class Cleaner:
         """Clean some records at once, which is faster: iterate over the result.
 
         Args:
-            records: JSON objects.
+            records: dicts. What of one JSON has no word for is told as in `dedup.clean`.
             strict: whether one that cannot be read is an error; it is set aside otherwise.
         """
-        rows = list(records)
-        return self.clean_lines(as_lines(rows), "records", strict=strict)
+        data = as_lines(listed(records))
+        return self._clean(data, "records", strict=strict, given=True)
 
-    def clean_lines(self, data: bytes, name: str, *, strict: bool = False) -> Result:
+    def clean_lines(self, data: bytes, name: str) -> Result:
         """Clean some JSON lines; `name` is what they are called in messages."""
+        return self._clean(data, name)
+
+    def _clean(
+        self, data: bytes, name: str, *, strict: bool = False, given: bool = False
+    ) -> Result:
         config = self._strict if strict else self.config
         with self._lock:
             # What was handed out before is committed now: nothing is known that nobody was given.
             if self._begun and time.monotonic() > self._begun + COMMIT:
                 self._commit(soon=True)
-            inputs = Inputs([piece(name, data, self._taken)], config)
+            inputs = Inputs([piece(name, data, self._taken, given=given)], config)
             self._taken += data.count(b"\n")
             if not self._begun:
                 self._index.begin()
