@@ -109,6 +109,7 @@ def clean(
     paths = (out, removed, stats, explain_kept, report, spans)
     outputs = Outputs(*(None if path is None else os.fspath(path) for path in paths))
     outputs.texts = names_of("text", config)
+    outputs.schema = inputs.schema(outputs.said.append) if outputs.keeps_types() else None
     beside = (
         attribute_files(Path(attributes), inputs, sources, outputs)
         if attributes is not None
@@ -126,6 +127,7 @@ def clean(
             seen.prepare()
             commit = seen.commit
         outputs.publish(commit)
+    result.counts.encodings += outputs.said
     return result
 
 

@@ -28,7 +28,7 @@ from dedup.formats.packed import PACKED, SAMPLE, unpacked
 from dedup.formats.pages import html_lines, warc_lines
 from dedup.formats.row import Rows
 from dedup.formats.spool import Spool
-from dedup.formats.tables import csv_lines, parquet_lines
+from dedup.formats.tables import csv_lines, one_schema, parquet_lines, parquet_schema
 from dedup.formats.text import TextDump
 from dedup.formats.values import json_lines
 from dedup.records import Batch, Bool, Rejected
@@ -130,6 +130,27 @@ class Inputs:
     def size(self) -> int:
         """Bytes on disk."""
         return sum(item.size for item in self.inputs)
+
+    def schema(self, say: Say) -> Any:
+        """The columns of all inputs with their types, None unless all of them are Parquet.
+
+        Args:
+            say: told when they do not agree.
+
+        Raises:
+            InputError: an input cannot be read.
+        """
+        if not self.inputs or any(item.kind is not KINDS[".parquet"] for item in self.inputs):
+            return None
+        found: list[Any] = []
+        for item in self.inputs:
+            with _reading(item), item.open() as file:
+                found.append(parquet_schema(file, item.name))
+        common = one_schema(found)
+        if common is None:
+            say("columns of the same name have different types in the inputs; a type that holds "
+                "all values was found for each column")  # fmt: skip
+        return common
 
     def batches(self, progress: Callable[[int], None] | None = None) -> Iterator[Batch | Rejected]:
         """All records, in order, and all lines that are none.
