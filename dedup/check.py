@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,8 +14,9 @@ import orjson
 
 from dedup.clean import Progress, Source, clean
 from dedup.config import Config
-from dedup.errors import InputError, NothingRead
+from dedup.errors import InputError
 from dedup.finished import refuse_mixture
+from dedup.formats.inputs import listed
 from dedup.formats.outputs import sibling
 from dedup.formats.publish import recover
 from dedup.records import Counts
@@ -37,8 +38,13 @@ class Checked:
 
     @property
     def clean(self) -> bool:
-        """Whether nothing at all would be removed."""
-        return not any(self.counts.kinds.values())
+        """Whether every line could be read, and nothing at all would be removed."""
+        return not (self.found or self.counts.rejected)
+
+    @property
+    def found(self) -> bool:
+        """Whether anything would be removed."""
+        return any(self.counts.kinds.values())
 
     def as_json(self) -> dict[str, Any]:
         """The verdict and what it rests on, ready for JSON."""
@@ -74,11 +80,11 @@ def check(
         progress: called now and then.
 
     Raises:
-        DedupError: an input or setting cannot be used, or not one line of the inputs be read.
+        DedupError: an input or setting cannot be used, or there is not one record.
     """
     if most < 0:
         raise InputError(f"--show: {most} is no number of findings; try 20")
-    named = [sources] if isinstance(sources, (str, os.PathLike, Mapping)) else list(sources)
+    named = listed(sources)
     for path in (Path(one) for one in named if isinstance(one, (str, os.PathLike))):
         if path.is_file() and sibling(path, "removed").is_file():
             recover(path)
@@ -87,8 +93,6 @@ def check(
         removed = Path(folder) / "check.removed.jsonl"
         result = clean(named, removed=removed, discard=True, config=config, progress=progress)
         counts = result.counts
-        if counts.rejected and not counts.records:
-            raise NothingRead(counts.why_rejected[0], counts.rejected)
         with removed.open("rb") as lines:
             rows = map(orjson.loads, lines)
             findings = list(islice((row for row in rows if row["kind"] != "blank"), most))

@@ -13,7 +13,7 @@ import numpy as np
 from dedup.config import Config
 from dedup.engines import compiled
 from dedup.engines.memory import Memory
-from dedup.errors import ConfigError
+from dedup.errors import ConfigError, NothingRead
 from dedup.formats import Inputs, Outputs, jsonl, open_inputs
 from dedup.formats.annotations import (
     attribute_files,
@@ -21,6 +21,7 @@ from dedup.formats.annotations import (
     write_attributes,
 )
 from dedup.formats.cuts import Judged, named
+from dedup.formats.inputs import listed
 from dedup.formats.row import Rows
 from dedup.formats.write import write
 from dedup.judge.evidence import Evidence, Prior, gather, stand
@@ -74,7 +75,9 @@ def clean(
     """Clean dumps of news: say each thing once, take page residue out, record every removal.
 
     Args:
-        sources: paths of files or folders, globs, or records as dicts.
+        sources: paths of files or folders, globs, or records as dicts. What of a record JSON has no
+            word for is told as what is plainly meant (a date, a Decimal, a number of NumPy), or the
+            record is set aside as a line is that cannot be read.
         out: where the cleaned records go (JSON lines; the other files beside it). Without it the
             result holds them in memory.
         removed: where the removals go, if not beside `out`.
@@ -95,16 +98,18 @@ def clean(
         A `Result`: iterate over it for the cleaned records.
 
     Raises:
-        DedupError: an input, output or setting cannot be used; nothing was written.
+        DedupError: an input, output or setting cannot be used, or there is not one record (but
+            for an empty list, of which nothing is to be written); nothing was written.
     """
     if config is not None and settings:
         raise ConfigError("give settings by name or a config, not both")
     config = config or Config(**settings)
-    sources = [sources] if isinstance(sources, (str, os.PathLike, Mapping)) else list(sources)
+    sources = listed(sources)
     inputs = open_inputs(sources, config)
     paths = (out, removed, stats, explain_kept, report, spans)
     outputs = Outputs(*(None if path is None else os.fspath(path) for path in paths))
     outputs.texts = names_of("text", config)
+    outputs.schema = inputs.schema(outputs.said.append) if outputs.keeps_types() else None
     beside = (
         attribute_files(Path(attributes), inputs, sources, outputs)
         if attributes is not None
@@ -123,6 +128,7 @@ def clean(
             seen.prepare()
             commit = seen.commit
         outputs.publish(commit)
+    result.counts.encodings += outputs.said
     return result
 
 
@@ -166,6 +172,8 @@ def run(
     words = lexicon.load(config.marker, config.seed)
     dated = config.keep == "earliest"
     corpus = build(batches, words, memory, config.workers, dated, config.level != "block")
+    if not (streamed or corpus.records) and (inputs.inputs or sink.paths):
+        raise nothing_read(counts)
     counts.same_ids = corpus.same_ids()
     known = index.look(corpus, memory) if index is not None else None
     if known is not None:
@@ -205,6 +213,9 @@ def run(
         return inputs.rows(read, _tell(progress, "writing", inputs.size))
 
     write(judged, rows, config, counts, sink.put)
+    if not (config.keep_empty or config.mode == "annotate"):  # which set nothing aside
+        counts.without_text = int((np.diff(corpus.first[len(corpus.runs) :]) == 0).sum())
+        counts.dropped -= counts.without_text
     if "stats" in sink.paths:
         sink.put("stats", summary.stats(counts, inputs.fields, judged.run_id))
     if sink.attributes is not None:
@@ -218,6 +229,17 @@ def run(
         found = sights.sights(judged, lambda numbers: _texts(inputs, numbers, len(corpus.runs)))
         sink.put("report", page.render(counts, found, config, judged.run_id))
     return Result(counts, dict(inputs.fields), corpus, groups, sink.lines, sink.paths)
+
+
+def nothing_read(counts: Counts) -> NothingRead:
+    """What to say when there was not one record."""
+    if counts.rejected:
+        return NothingRead(counts.why_rejected[0], counts.rejected)
+    if not counts.empty:
+        return NothingRead("nothing to read: no input is named; name files, or give records")
+    first, *others = counts.empty
+    more = f", nor in {summary.many(len(others), 'other input')}" if others else ""
+    return NothingRead(f"{first}: no records in it{more}; nothing was written")
 
 
 def _judge(

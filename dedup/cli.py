@@ -41,7 +41,8 @@ examples:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code.
 
-    0: done; 1: `check` found something; 2: usage, configuration or input error.
+    0: done; 1: `check` found something; 2: usage, configuration or input error, or `check` found
+    nothing in what could be read and could not read all.
     """
     arguments = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _stop)
@@ -66,6 +67,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         said = str(late) or "interrupted; nothing was written"
         print(f"dedup: {said}", file=sys.stderr)
         return 130
+
+
+def _warn(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(line, file=sys.stderr)
 
 
 def _wrong(what: str) -> int:
@@ -174,7 +180,8 @@ def _add_check(commands: Any) -> None:
     check = commands.add_parser(
         "check",
         help="exit with 1 when there is anything to clean; writes nothing",
-        description="Tell what 'dedup clean' would remove. Exit code 1 when there is anything.",
+        description="Tell what 'dedup clean' would remove. Exit code 1 when there is anything, 2 "
+        "when there is not, but some lines could not be read.",
     )
     check.add_argument("inputs", nargs="+", metavar="IN", help="file, folder, glob, or -")
     check.add_argument("--exit-zero", action="store_true", help="exit with 0 all the same")
@@ -290,6 +297,8 @@ def _clean(arguments: argparse.Namespace) -> int:
         seconds = time.monotonic() - begun
         print(summary.summary(result.counts, result.fields, result.paths, seconds), file=sys.stderr)
         _say_more(arguments, result)
+    else:
+        _warn(summary.warnings(result.counts))
     return 0
 
 
@@ -308,7 +317,7 @@ def _stream(arguments: argparse.Namespace, config: Config) -> int:
     if any(getattr(arguments, name) for name in FILES if name != "removed"):
         raise InputError("--stream writes nothing but records and --removed; all else needs a run")
     begun = time.monotonic()
-    from dedup.clean import files_of  # noqa: PLC0415
+    from dedup.clean import files_of, nothing_read  # noqa: PLC0415
     from dedup.formats.outputs import StandardOutput  # noqa: PLC0415
     from dedup.report import summary  # noqa: PLC0415
     from dedup.stream import Cleaner, clean_stream  # noqa: PLC0415
@@ -327,6 +336,8 @@ def _stream(arguments: argparse.Namespace, config: Config) -> int:
     if not arguments.quiet:
         seconds = time.monotonic() - begun
         print(summary.summary(cleaner.counts, {}, {}, seconds), file=sys.stderr)
+    if cleaner.counts.rejected and not cleaner.counts.records:
+        raise nothing_read(cleaner.counts)
     return 0
 
 
@@ -394,11 +405,18 @@ def _check(arguments: argparse.Namespace) -> int:
     if not quiet:
         seconds = time.monotonic() - begun
         print(summary.summary(found.counts, found.fields, {}, seconds), file=sys.stderr)
+    else:
+        _warn(summary.warnings(found.counts))
     if arguments.json:
         print(json.dumps(found.as_json(), ensure_ascii=False, indent=2))
     else:
         print(summary.findings(found.counts, found.findings))
-    return 0 if found.clean or arguments.exit_zero else 1
+    if arguments.exit_zero or found.clean:
+        return 0
+    if found.found:
+        return 1
+    lines = summary.many(found.counts.rejected, "line")
+    return _wrong(f"{found.counts.why_rejected[0]}; {lines} could not be read")
 
 
 def _compare(arguments: argparse.Namespace) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +13,7 @@ from dedup.config import Config
 from dedup.engines.memory import Memory
 from dedup.errors import NothingRead, RecordError
 from dedup.formats import Inputs, open_inputs
+from dedup.formats.inputs import listed
 from dedup.judge.evidence import gather, stand
 from dedup.judge.judge import REPEAT_TOKENS, judge_residue
 from dedup.match.across import find
@@ -107,8 +107,7 @@ def compare(
 
 
 def _inputs(source: Source | Iterable[Source], config: Config) -> Inputs:
-    single = isinstance(source, (str, os.PathLike, Mapping))
-    return open_inputs([source] if single else source, config)  # type: ignore[list-item,arg-type]
+    return open_inputs(listed(source), config)
 
 
 def _records(

@@ -3,7 +3,7 @@
     DedupError            anything the program reports instead of a traceback
     |-- ConfigError       a setting that cannot be
     |-- InputError        an input that cannot be read at all
-    |   `-- NothingRead   an input of which no line can be
+    |   `-- NothingRead   inputs without a single record
     |-- RecordError       one record that cannot be read; the run may go on without it
     |-- IndexFileError    an index that cannot be used
     |   `-- UncertainCommit  one of which it is not known whether it remembers the run
@@ -55,14 +55,14 @@ class InterruptedLate(KeyboardInterrupt):
 
 
 class NothingRead(InputError):
-    """No line of the input is a record: nothing can be said about it.
+    """There is not one record in the input: nothing can be said about it, and nothing is written.
 
     Args:
-        why: of the first line: file:line, and what is wrong.
-        lines: how many there are.
+        why: of the first line: file:line, and what is wrong; or of an input without lines.
+        lines: how many lines there are that are no records.
     """
 
-    def __init__(self, why: str, lines: int) -> None:
+    def __init__(self, why: str, lines: int = 0) -> None:
         super().__init__(f"{why}; not one of {lines:,} lines could be read" if lines > 1 else why)
 
 

@@ -225,6 +225,7 @@ class Counts:
         chars: characters of their texts.
         cleaned: records that lost something but not everything.
         dropped: records with nothing left.
+        without_text: records that came with an empty text, set aside with those.
         rejected: lines that are no records.
         why_rejected: the first few of them: file:line, and what is wrong.
         stories: stories told by more than one record.
@@ -250,6 +251,7 @@ class Counts:
     chars: int = 0
     cleaned: int = 0
     dropped: int = 0
+    without_text: int = 0
     rejected: int = 0
     why_rejected: list[str] = field(default_factory=list)
     stories: int = 0

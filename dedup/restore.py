@@ -10,6 +10,7 @@ from dedup.errors import RestoreError
 from dedup.finished import FinishedRun
 from dedup.formats import Outputs
 from dedup.formats.outputs import sibling
+from dedup.formats.written import types_of
 from dedup.records import names_of
 
 
@@ -49,6 +50,7 @@ def restore(
     outputs.texts = names_of("text", config)
     outputs.paths = {name: path for name, path in outputs.paths.items() if name == "clean"}
     outputs.roles["clean"] = "restored"
+    outputs.schema = types_of(clean_path) if outputs.keeps_types() else None
     outputs.check([clean_path, removed_path, run.dropped], force=force)
     count = 0
     with outputs:

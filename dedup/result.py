@@ -93,7 +93,7 @@ class Result:
         return self._rows("clean")
 
     def __len__(self) -> int:
-        return self.counts.records - self.counts.dropped
+        return self.counts.records - self.counts.dropped - self.counts.without_text
 
     @property
     def removals(self) -> Iterator[dict[str, Any]]:
@@ -102,7 +102,7 @@ class Result:
 
     @property
     def dropped(self) -> Iterator[dict[str, Any]]:
-        """Records with nothing left."""
+        """Records with nothing left, and those that came without a text."""
         return self._rows("dropped")
 
     @property
@@ -169,6 +169,7 @@ class Result:
             ("blocks", counts.blocks),
             *((f"removed: {kind}", n) for kind, n in counts.kinds.items() if n),
             ("records with nothing left", counts.dropped),
+            ("records that came without a text", counts.without_text),
             ("lines rejected", counts.rejected),
             ("stories told more than once", counts.stories),
         ]

@@ -19,7 +19,8 @@ from dedup.config import Config
 from dedup.engines.interrupts import Interrupts
 from dedup.engines.memory import Memory
 from dedup.errors import ConfigError, InputError
-from dedup.formats.inputs import Inputs, as_lines, piece
+from dedup.formats.given import as_lines
+from dedup.formats.inputs import Inputs, listed, piece
 from dedup.formats.lines import CHUNK, WholeLines
 from dedup.formats.outputs import Outputs, StandardOutput
 from dedup.formats.publish import sync_folders
@@ -89,21 +90,30 @@ class Cleaner:
         """Clean some records at once, which is faster: iterate over the result.
 
         Args:
-            records: JSON objects.
+            records: dicts. What of one JSON has no word for is told as in `dedup.clean`.
             strict: whether one that cannot be read is an error; it is set aside otherwise.
         """
-        rows = list(records)
-        return self.clean_lines(as_lines(rows), "records", strict=strict)
+        data = as_lines(listed(records))
+        with self.handing_out(data, "records", strict=strict, given=True) as result:
+            return result
 
-    def clean_lines(self, data: bytes, name: str, *, strict: bool = False) -> Result:
+    def clean_lines(self, data: bytes, name: str) -> Result:
         """Clean some JSON lines; `name` is what they are called in messages."""
-        with self.handing_out(data, name, strict=strict) as result:
+        with self.handing_out(data, name) as result:
             return result
 
     @contextmanager
-    def handing_out(self, data: bytes, name: str, *, strict: bool = False) -> Iterator[Result]:
+    def handing_out(
+        self, data: bytes, name: str, *, strict: bool = False, given: bool = False
+    ) -> Iterator[Result]:
         """The same, to hand the result out in this context: if that fails, what was seen is
         forgotten.
+
+        Args:
+            data: JSON lines.
+            name: what they are called in messages.
+            strict: whether one that cannot be read is an error; it is set aside otherwise.
+            given: whether a program handed them over.
 
         Raises:
             IndexFileError: a shared index was lost to others; before the context, nothing is to be
@@ -114,7 +124,7 @@ class Cleaner:
             # What was handed out before is committed now: nothing is known that nobody was given.
             if self._begun and time.monotonic() > self._begun + COMMIT:
                 self._commit(soon=True)
-            inputs = Inputs([piece(name, data, self._taken)], config)
+            inputs = Inputs([piece(name, data, self._taken, given=given)], config)
             self._taken += data.count(b"\n")
             if not self._begun:
                 self._index.begin()

@@ -11,6 +11,7 @@ import orjson
 
 import dedup
 from dedup.config import KINDS, Config
+from dedup.errors import NothingRead
 from dedup.finished import BLANK, FinishedRun
 from dedup.formats import open_inputs
 from dedup.formats.row import Rows
@@ -28,12 +29,13 @@ def holds(path: Path, folder: Path, **settings: Any) -> int | None:
         dedup.clean(path, out, config=config)
     except dedup.DedupError as error:
         refused = str(error)
+        nothing = isinstance(error, NothingRead)
     else:
         refused = ""
     if refused:
         assert "\n" not in refused
         assert not out.exists()
-        return None
+        return 0 if nothing else None
     inputs = open_inputs([path], config)
     for _ in inputs.batches():
         pass
@@ -83,6 +85,8 @@ def inside(text: str, removals: Iterable[dict[str, Any]]) -> None:
 
 def stays_clean(folder: Path, **settings: Any) -> None:
     """What `holds` cleaned has no repetition left that another run would find."""
+    if not (folder / "out.jsonl").exists() or not (folder / "out.jsonl").stat().st_size:
+        return
     again = dedup.clean(folder / "out.jsonl", folder / "again.jsonl", **settings)
     left = [row for row in again.removals if row["kind"] == "duplicate"]
     assert not left, orjson.dumps(left).decode()

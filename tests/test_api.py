@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
+import enum
 import json
 import os
 import subprocess
 import sys
+from collections import OrderedDict, deque, namedtuple
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
 
+import numpy as np
+import pandas
 import pytest
 
 import dedup
@@ -92,10 +101,177 @@ def test_settings_by_name_or_as_config():
         dedup.clean(ROWS, config=Config(), threshold=0.8)
 
 
-def test_a_record_that_is_no_json_is_told():
-    with pytest.raises(dedup.InputError, match="records:1: not a JSON object"):
-        dedup.clean([{"text": object()}])
-    assert next(iter(dedup.clean([{"text": "نص", "n": 2**80}])))["n"] == float(2**80)
+class Story(Mapping):
+    """A mapping that is no dict."""
+
+    def __init__(self, **fields):
+        self.fields = fields
+
+    def __getitem__(self, name):
+        return self.fields[name]
+
+    def __iter__(self):
+        return iter(self.fields)
+
+    def __len__(self):
+        return len(self.fields)
+
+
+class Moody(Story):
+    def __getitem__(self, name):
+        raise RuntimeError("not today")
+
+
+class Colour(str, enum.Enum):
+    RED = "أحمر"
+
+
+@dataclasses.dataclass
+class Author:
+    name: str
+    born: datetime.date
+
+
+CIRCLE = {"name": "x"}
+CIRCLE["again"] = [CIRCLE]
+DEEP = []
+for _ in range(300):
+    DEEP = [DEEP]
+UTC3 = datetime.timezone(datetime.timedelta(hours=3))
+PLAIN = [
+    (np.int64(7), "7"),
+    (np.uint64(2**64 - 1), "18446744073709551615"),
+    (np.float32(1.5), "1.5"),
+    (np.float16(0.5), "0.5"),
+    (np.longdouble(2.5), "2.5"),
+    (np.bool_(True), "true"),
+    (np.str_("س"), '"س"'),
+    (np.array([[1, 2], [3, 4]]), "[[1,2],[3,4]]"),
+    (np.array(["a", None], dtype=object), '["a",null]'),
+    (np.datetime64("2024-05-01T09:00"), '"2024-05-01T09:00:00"'),
+    (np.datetime64("NaT"), "null"),
+    (Decimal("1.10"), "1.10"),
+    (Decimal("12345678901234567890.123456789012345678901"),
+     "12345678901234567890.123456789012345678901"),
+    (Decimal("NaN"), "null"),
+    (2**80, str(2**80)),
+    (float("nan"), "null"),
+    (pandas.NA, "null"),
+    (pandas.NaT, "null"),
+    (pandas.Timestamp("2024-05-01 09:00:00.000000001"), '"2024-05-01T09:00:00.000000001"'),
+    (pandas.Timestamp("2024-05-01", tz="Asia/Riyadh"), '"2024-05-01T00:00:00+03:00"'),
+    (datetime.datetime(2024, 5, 1, 9, tzinfo=UTC3), '"2024-05-01T09:00:00+03:00"'),
+    (datetime.date(2024, 5, 1), '"2024-05-01"'),
+    (datetime.time(9, 30), '"09:30:00"'),
+    (datetime.timedelta(hours=1), '"1:00:00"'),
+    (Path("/a/b"), '"/a/b"'),
+    (Colour.RED, '"أحمر"'),
+    (Author("ليلى", datetime.date(1980, 1, 2)), '{"name":"ليلى","born":"1980-01-02"}'),
+    (OrderedDict(a=Decimal("2.0")), '{"a":2.0}'),
+    (Story(a=(1, Story(b=2))), '{"a":[1,{"b":2}]}'),
+    (deque([1]), "[1]"),
+    (namedtuple("Pair", "a b")(1, Decimal("2")), "[1,2]"),
+    ({1: "a", None: "b", False: "c", 2.5: "d", np.int64(9): "e", datetime.date(2024, 5, 1): "f"},
+     '{"1":"a","null":"b","false":"c","2.5":"d","9":"e","2024-05-01":"f"}'),
+]  # fmt: skip
+UNSAID = [
+    ({"a": {"b": ["x", "\ud800"]}},
+     "field 'a.b[1]' is a string with half a surrogate pair at character 0; no text can hold it"),
+    ({"\udfff": 1}, "is a string with half a surrogate pair at character 0; no text can hold it"),
+    ({"n": float("inf")}, "field 'n' is inf; JSON has no such number, write null"),
+    ({"n": [None, {"m": -np.float64("inf")}]}, "field 'n[1].m' is -inf; JSON has no such number"),
+    ({"n": np.array([1, np.inf])}, "field 'n[1]' is inf; JSON has no such number, write null"),
+    ({"n": Decimal("-Infinity")}, "field 'n' is -Infinity; JSON has no such number, write null"),
+    ({"n": 10**5000}, "field 'n' is a number that cannot be written: Exceeds the limit"),
+    ({"tags": {"a"}}, "field 'tags' is a set, which has no order; make it a list"),
+    ({"raw": b"x"}, "field 'raw' is of type bytes; decode it to a string"),
+    ({"x": object()}, "field 'x' is of type object, which JSON has no word for; make it a string"),
+    ({"x": iter([])}, "field 'x' is of type list_iterator, which JSON has no word for"),
+    ({"x": CIRCLE}, "field 'x.again[0]' is a part of itself"),
+    ({"x": DEEP}, "is more than 250 deep"),
+    ({("a", "b"): 1}, "field \"('a', 'b')\" is named by a tuple; name fields by strings"),
+    ({1: "a", "1": "b"}, "field '1' is there twice; name fields by strings"),
+    (Moody(text="x"), "RuntimeError: not today"),
+    ([1, 2], "a list, not a dict; every record must be one"),
+    (None, "a NoneType, not a dict; every record must be one"),
+    (Author("a", None), "a Author, not a dict; every record must be one"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("value", "written"), PLAIN, ids=range(len(PLAIN)))
+def test_what_is_plainly_meant_is_told_in_json(value, written):
+    for record in ({"id": "a", "x": value, "text": "نص"}, Story(id="a", x=value, text="نص")):
+        (line,) = dedup.clean([record]).lines()
+        _, _, rest = line.decode().partition('"x":')
+        assert rest.startswith(f'{written},"text":"نص","dedup":'), line.decode()
+        with dedup.Cleaner() as cleaner:
+            assert cleaner(record)["text"] == "نص"
+
+
+@pytest.mark.parametrize("value", [np.int64(7), Decimal("7"), 7])
+def test_any_number_serves_as_id(value):
+    result = dedup.clean([{"id": value, "text": "سطر\nExit mobile version"}])
+    assert {removal["id"] for removal in result.removals} == {"7"}
+
+
+@pytest.mark.parametrize(("record", "rule"), UNSAID, ids=[rule for _, rule in UNSAID])
+def test_one_bad_record_is_set_aside_like_a_bad_line(tmp_path, record, rule):
+    if isinstance(record, dict):
+        record = {"text": "نص", **record}
+    rows = [{"id": "a", "text": "سطر أول"}, record, {"id": "b", "text": "سطر ثان"}]
+    for given in (rows, tuple(rows), iter(rows), (row for row in rows)):
+        result = dedup.clean(given)
+        assert [row["id"] for row in result] == ["a", "b"]
+        (rejected,) = result.rejected
+        assert (rejected["file"], rejected["line"]) == ("records", 2)
+        assert rule in rejected["reason"]
+        assert isinstance(rejected.get("text", ""), str)
+    dedup.clean(rows, tmp_path / "out.jsonl")
+    assert (tmp_path / "out.rejected.jsonl").exists()
+    with pytest.raises(dedup.RecordError, match=r"^records:2: ") as error:
+        dedup.clean(rows, on_error="fail")
+    assert rule in str(error.value)
+    with dedup.Cleaner() as cleaner:
+        assert cleaner(rows[0])["id"] == "a"
+        with pytest.raises(dedup.RecordError, match=r"^records:2: "):
+            cleaner(record)
+        assert cleaner(rows[2])["id"] == "b"
+        result = cleaner.clean(iter([record, rows[0], record]))
+        assert [row["line"] for row in result.rejected] == [4, 6]
+        assert cleaner.counts.rejected == 2
+    with dedup.Cleaner(on_error="fail") as cleaner, pytest.raises(dedup.RecordError):
+        cleaner.clean([record])
+    with pytest.raises(dedup.InputError, match=r"records|neither a path nor a record"):
+        dedup.clean([record])
+
+
+def test_records_are_not_read_in_another_encoding():
+    rows = [{"id": "a", "text": "قال"}, {"id": "b", "text": "\ud800"}]
+    assert [row["text"] for row in dedup.clean(rows, encoding="cp1256")] == ["قال"]
+
+
+def test_an_empty_list_is_an_empty_result_unless_a_file_is_to_be_written(tmp_path):
+    assert list(dedup.clean([])) == list(dedup.clean(iter(()))) == []
+    (tmp_path / "out.jsonl").write_bytes(b"")
+    with pytest.raises(dedup.InputError, match="nothing to read: no input is named"):
+        dedup.clean([], tmp_path / "out.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        (5, "a int is neither a path nor a record; give paths, or dicts"),
+        (None, "a NoneType is neither a path nor a record; give paths, or dicts"),
+        ([5, 6], "a int is neither a path nor a record; give paths, or dicts"),
+        (pandas.DataFrame({"text": ["x"]}),
+         "a DataFrame is no list of records; give its .to_dict('records')"),
+    ],
+)  # fmt: skip
+def test_what_is_no_input_is_one_line(sources, message):
+    for call in (dedup.clean, dedup.check, lambda one: dedup.compare(one, [])):
+        with pytest.raises(dedup.InputError) as error:
+            call(sources)
+        assert str(error.value) == message
 
 
 @pytest.mark.parametrize("seed", ["0", "1", "random"])
@@ -167,7 +343,12 @@ def test_switches_are_as_they_were_when_nobody_needs_them_quick():
 def test_records_without_words(text):
     rows = [{"id": n, "title": f"عنوان الخبر رقم {n}", "text": text} for n in range(4)]
     result = dedup.clean(rows)
-    assert len(result) + result.counts.dropped == 4
+    counts = result.counts
+    assert len(result) + counts.dropped + counts.without_text == 4
+    assert counts.without_text == (0 if text.strip("\u200f \n") else 4)
+    assert len(list(result.dropped)) == 4 - len(result)
+    kept = dedup.clean(rows, keep_empty=True)
+    assert (len(kept), kept.counts.dropped, kept.counts.without_text) == (4, 0, 0)
 
 
 def test_fold_is_the_key():

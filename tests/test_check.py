@@ -70,11 +70,23 @@ def test_json(cleaned, capsys):
 def test_what_cannot_be_read_is_no_reason_for_trust(tmp_path, capsys):
     path = tmp_path / "in.jsonl"
     path.write_text('{"text":"سطر"}\nbroken\n', encoding="utf-8")
-    assert main(["check", str(path), "-q"]) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "1 line could not be read; try --on-error fail",
-        "nothing to clean",
-    ]
+    told = (
+        "1 line could not be read; try --on-error fail\n"
+        "nothing to clean in the 1 record that could be read\n"
+    )
+    first = f"{path}:2: not JSON: unexpected character, expected a JSON value at column 1"
+    assert main(["check", str(path), "-q"]) == 2
+    assert capsys.readouterr() == (told, f"dedup: {first}; 1 line could not be read\n")
+    assert main(["check", str(path), "-q", "--exit-zero"]) == 0
+    assert capsys.readouterr() == (told, "")
+    assert main(["check", str(path), "-q", "--json"]) == 2
+    found = json.loads(capsys.readouterr().out)
+    assert (found["clean"], found["rejected"], found["findings"]) == (False, 1, [])
+    assert not dedup.check(path).clean
+    with path.open("a", encoding="utf-8") as file:
+        file.write('{"text":"سطر\\nExit mobile version\\nExit mobile version"}\n')
+    assert main(["check", str(path), "-q"]) == 1, "what was found comes first"
+    assert "1 line could not be read; try --on-error fail" in capsys.readouterr().out
 
 
 def test_of_what_nothing_can_be_read_nothing_is_said(tmp_path, capsys):
@@ -95,12 +107,18 @@ def test_of_what_nothing_can_be_read_nothing_is_said(tmp_path, capsys):
     ]:
         assert main(["check", "-q", *map(str, arguments)]) == 2
         assert capsys.readouterr() == ("", f"dedup: {told}\n")
-    assert main(["check", "-q", str(empty)]) == 0, "there is nothing in it to clean"
-    assert main(["check", "-q", str(garbage), str(good)]) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "nothing to clean",
+    assert main(["check", "-q", str(empty)]) == 2
+    assert capsys.readouterr() == ("", f"dedup: {empty}: no records in it; nothing was written\n")
+    assert main(["check", "-q", str(garbage), str(good)]) == 2
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [
         "2 lines could not be read; try --on-error fail",
-        "nothing to clean",
+        "nothing to clean in the 1 record that could be read",
+    ]
+    assert err.splitlines() == [
+        f"WARNING  {garbage}: nothing in it could be read, 2 lines set aside; is it what its name "
+        "says?",
+        f"dedup: {broken}; 2 lines could not be read",
     ]
     for pair in ([garbage, good], [good, garbage]):
         assert main(["compare", "-q", *map(str, pair)]) == 2

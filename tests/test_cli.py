@@ -333,12 +333,45 @@ def test_errors_are_one_line_and_leave_nothing(two, arguments, message):
     assert sorted(two.rglob("*")) == before
 
 
-def test_an_empty_input_is_told_and_is_no_error(tmp_path):
-    (tmp_path / "in.jsonl").write_bytes(b"")
-    done = run("clean", "in.jsonl", "-o", "out.jsonl", cwd=tmp_path)
+@pytest.mark.parametrize("quiet", [(), ("-q",)])
+@pytest.mark.parametrize(
+    ("data", "more", "told"),
+    [
+        (b"", (), "in.jsonl: no records in it; nothing was written"),
+        (b" \n\n", (), "in.jsonl: no records in it; nothing was written"),
+        (jsonl({"text": "x"}), ("--text-field", "body"),
+         "in.jsonl:1: field 'body' is missing; try --text-field text"),
+        (b"[]\n{\n", (),
+         "in.jsonl:1: a JSON array, not an object; every line must be one {...}; "
+         "not one of 2 lines could be read"),
+    ],
+)  # fmt: skip
+def test_without_a_single_record_earlier_files_stay(two, quiet, data, more, told):
+    assert run("clean", "in.jsonl", "-o", "out.jsonl", "--index", "i.db", cwd=two).returncode == 0
+    before = {path: path.read_bytes() for path in two.glob("out.*")}
+    assert len(before) == 3
+    (two / "in.jsonl").write_bytes(data)
+    for out in ("out.jsonl", "-"):
+        done = run("clean", "in.jsonl", "-o", out, *quiet, "--index", "i.db", *more, cwd=two)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert done.stderr.decode() == f"dedup: {told}\n"
+    assert {path: path.read_bytes() for path in two.glob("out.*")} == before
+    assert not list(two.glob(".*"))
+
+
+def test_an_input_without_a_record_beside_others_is_a_warning_that_passes_quiet(two):
+    (two / "empty.jsonl").write_bytes(b"")
+    (two / "bad.jsonl").write_bytes(b"x\n")
+    names = ("in.jsonl", "empty.jsonl", "bad.jsonl")
+    done = run("clean", *names, "-o", "out.jsonl", "-q", cwd=two)
     assert done.returncode == 0
-    assert b"empty    in.jsonl: no records in it" in done.stderr
-    assert (tmp_path / "out.jsonl").read_bytes() == b""
+    assert done.stderr.decode().splitlines() == [
+        "WARNING  empty.jsonl: no records in it",
+        "WARNING  bad.jsonl: nothing in it could be read, 1 line set aside; is it what its name "
+        "says?",
+    ]
+    done = run("check", "empty.jsonl", "in.jsonl", "-q", cwd=two)
+    assert (done.returncode, done.stderr) == (1, b"WARNING  empty.jsonl: no records in it\n")
 
 
 def test_a_file_that_may_not_be_read(two, monkeypatch, capsys):

@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from datatrove.data import Document
 from datatrove.executor.local import LocalPipelineExecutor
 from datatrove.pipeline.readers import JsonlReader
 from datatrove.pipeline.writers import JsonlWriter
@@ -105,6 +106,19 @@ def test_tasks_that_run_at_the_same_time_share_an_index(tmp_path, rows):
         if len(line) > 80
     )  # fmt: skip
     assert set(lines.values()) == {1}
+
+
+def test_what_cannot_be_cleaned_passes_as_it_came(tmp_path, rows):
+    block = Clean(removed=str(tmp_path / "removed"))
+    documents = [Document(id=row["id"], text=row["text"]) for row in rows[:6]]
+    documents[1].text = "half \ud800 a pair"
+    documents[4].text = None
+    expected = [dedup.clean([{"id": d.id, "text": d.text}]) for d in documents[:1]]
+    found = list(block.run(iter(documents)))
+    assert [d.id for d in found] == [d.id for d in documents]
+    assert found[1].text == "half \ud800 a pair"
+    assert [n for n, d in enumerate(found) if "dedup" not in d.metadata] == [1, 4]
+    assert found[0].metadata["dedup"]["digest"] == next(iter(expected[0]))["dedup"]["digest"]
 
 
 def test_settings(tmp_path, rows):

@@ -5,9 +5,13 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import math
 import sys
 import zipfile
+from decimal import Decimal
 
+import numpy as np
+import pandas
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -15,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dedup
-from dedup.formats import lines, outputs, tables, values
+from dedup.formats import cells, columns, lines, outputs, tables, values
 
 STORIES = [
     "افتتحت بلدية المرسى سوقا جديدا للخضار قرب الميناء القديم، وحضر الافتتاح عشرات الباعة.",
@@ -207,10 +211,10 @@ def csv_lines(data, most=1 << 20, **how):
     return list(tables.csv_lines(io.BufferedReader(io.BytesIO(data)), most, **how))
 
 
-cells = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=12)
+words = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=12)
 
 
-@given(st.lists(st.tuples(cells, cells), max_size=6), st.sampled_from(("\n", "\r\n")))
+@given(st.lists(st.tuples(words, words), max_size=6), st.sampled_from(("\n", "\r\n")))
 @settings(deadline=None)
 def test_rows_of_csv_come_on_their_line(rows, end):
     named = [{"id": a, "text": b} for a, b in rows]
@@ -257,9 +261,194 @@ def test_a_parquet_of_all_types(tmp_path):
     pq.write_table(pa.Table.from_pylist([row], schema), tmp_path / "in.parquet")
     (out,) = dedup.clean(tmp_path / "in.parquet")
     assert {**out, "dedup": 0} == {
-        "id": 2**64 - 1, "text": "نص", "at": "2024-05-01T09:00:00", "b": "/w==", "d": "1.10",
-        "l": [1, None], "s": {"x": 1.5}, "n": None, "dedup": 0,
+        "id": 2**64 - 1, "text": "نص", "at": "2024-05-01T09:00:00", "b": "data:;base64,/w==",
+        "d": "1.10", "l": [1, None], "s": {"x": 1.5}, "n": None, "dedup": 0,
     }  # fmt: skip
+
+
+HALF = np.float16(0.5)
+UTC_NS = pa.timestamp("ns", "UTC")
+PAIR = pa.struct([("at", UTC_NS), ("in", pa.struct([("d", pa.decimal128(5, 2))]))])
+# Three cells of each type, and how JSON tells the first.
+CELLS = {
+    "timestamp[s]": (pa.array([1714554000, None, -1], pa.timestamp("s")), "2024-05-01T09:00:00"),
+    "timestamp[ms]": (pa.array([1001, None, -1], pa.timestamp("ms")), "1970-01-01T00:00:01.001000"),
+    "timestamp[ns]": (pa.array([1, None, -1], pa.timestamp("ns")), "1970-01-01T00:00:00.000000001"),
+    "years beyond all": (pa.array([10**12, None, -(10**12)], pa.timestamp("s")),
+                         "33658-09-27T01:46:40"),
+    "a zone": (pa.array([0, None, 1714554000], pa.timestamp("us", "Asia/Riyadh")),
+               "1970-01-01T03:00:00+03:00"),
+    "a zone by its offset": (pa.array([0, None, 1], pa.timestamp("ns", "-05:30")),
+                             "1969-12-31T18:30:00-05:30"),
+    "an hour that comes twice": (pa.array([1729992600, None, 1729989000],
+                                          pa.timestamp("s", "Europe/Paris")),
+                                 "2024-10-27T02:30:00+01:00"),
+    "a zone that nobody knows": (pa.array([0, None, 1], pa.timestamp("ns", "Mars/Olympus")),
+                                 "1970-01-01T00:00:00+00:00"),
+    "date32": (pa.array([19844, None, -(10**6)], pa.int32()).cast(pa.date32()), "2024-05-01"),
+    "date64": (pa.array([86_400_000, None, 0], pa.date64()), "1970-01-02"),
+    "time32": (pa.array([1, None, 86_399_999], pa.time32("ms")), "00:00:00.001000"),
+    "time64": (pa.array([1, None, 0], pa.time64("ns")), "00:00:00.000000001"),
+    "duration": (pa.array([-1_500_000_000, None, 2**62], pa.duration("ns")), "-PT1.500000S"),
+    "decimal128": (pa.array([Decimal("1.10"), None, Decimal(10) ** 33], pa.decimal128(38, 3)),
+                   "1.100"),
+    "decimal256": (pa.array([Decimal(10) ** 70, None, Decimal("-0.001")], pa.decimal256(76, 3)),
+                   "1" + "0" * 70 + ".000"),
+    "binary": (pa.array([b"\xff", None, "نص".encode()]), "data:;base64,/w=="),
+    "binary that looks so": (pa.array([b"data:;base64,/w==", None, b""], pa.large_binary()),
+                             "data:;base64,ZGF0YTo7YmFzZTY0LC93PT0="),
+    "fixed binary": (pa.array([b"ab", None, b"\x80\x00"], pa.binary(2)), "ab"),
+    "uint64": (pa.array([2**64 - 1, None, 0], pa.uint64()), 2**64 - 1),
+    "int8": (pa.array([-128, None, 127], pa.int8()), -128),
+    "float": (pa.array([0.5, None, 1e-40], pa.float32()), 0.5),
+    "half": (pa.array([HALF, None, np.float16("inf")]), 0.5),
+    "no number": (pa.array([math.nan, None, -math.inf]), "NaN"),
+    "dictionary": (pa.array(["a", None, "b"]).dictionary_encode(), "a"),
+    "dictionary of numbers": (pa.array([5, None, 5]).dictionary_encode(), 5),
+    "large_string": (pa.array(["سطر", None, ""], pa.large_string()), "سطر"),
+    "null": (pa.nulls(3), None),
+    "bool": (pa.array([True, None, False]), True),
+    "list": (pa.array([[1, None], None, []], pa.list_(pa.timestamp("ns"))),
+             ["1970-01-01T00:00:00.000000001", None]),
+    "large list": (pa.array([[b"\xff"], None, []], pa.large_list(pa.binary())),
+                   ["data:;base64,/w=="]),
+    "list of lists": (pa.array([[[1], None, []], None, []], pa.list_(pa.list_(pa.date32()))),
+                      [["1970-01-02"], None, []]),
+    "struct": (pa.array([{"at": 0, "in": {"d": Decimal("1.5")}}, None, {"at": None, "in": None}],
+                        PAIR),
+               {"at": "1970-01-01T00:00:00+00:00", "in": {"d": "1.50"}}),
+    "map": (pa.array([[("x", 1), ("x", None)], None, []], pa.map_(pa.string(), pa.date32())),
+            [["x", "1970-01-02"], ["x", None]]),
+}  # fmt: skip
+
+
+def shown(column):
+    """What a column holds: NaN is equal to nothing, itself included."""
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return str(column.dictionary_decode() if pa.types.is_dictionary(column.type) else column)
+
+
+def plain(schema):
+    return {field.name: (str(field.type), field.nullable) for field in schema}
+
+
+def test_every_type_of_parquet_is_told_and_comes_out_as_it_went_in(tmp_path):
+    """As columns of one file, so that all rows are read, with the rows of the middle dropped."""
+    texts = [STORIES[0], STORIES[1], STORIES[0], STORIES[2]]
+    columns = {
+        name: pa.concat_arrays([cells, cells.slice(0, 1)])
+        if "dict" not in name
+        else pa.chunked_array([cells, cells.slice(0, 1)])
+        for name, (cells, _) in CELLS.items()
+    }
+    table = pa.table({"id": pa.array(range(4), pa.int16()), "text": texts, **columns})
+    pq.write_table(table, tmp_path / "in.parquet", row_group_size=3)
+    table = pq.read_table(tmp_path / "in.parquet")
+    result = dedup.clean(tmp_path / "in.parquet", tmp_path / "out.parquet")
+    assert (result.counts.rejected, result.counts.dropped) == (0, 1)
+    assert result.counts.encodings == []
+    out = pq.read_table(tmp_path / "out.parquet")
+    assert out.column_names == [*table.column_names, "dedup"]
+    assert plain(out.schema.remove(len(table.column_names))) == plain(table.schema)
+    left = table.take([0, 1, 3])
+    for name in table.column_names:
+        assert shown(out[name]) == shown(left[name]), name
+    rows = list(dedup.clean(tmp_path / "in.parquet"))
+    assert len(rows) == 3
+    assert {name: rows[0][name] for name in CELLS} == {
+        name: cell for name, (_, cell) in CELLS.items()
+    }
+    assert dedup.restore(tmp_path / "out.parquet", tmp_path / "back.parquet") == 4
+    back = pq.read_table(tmp_path / "back.parquet")
+    assert plain(back.schema) == plain(table.schema)
+    assert [shown(back[name]) for name in back.column_names] == [
+        shown(table[name]) for name in table.column_names
+    ]
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_cells_of_a_slice(name):
+    cells_, first = CELLS[name]
+    whole = pa.concat_arrays([cells_] * 3) if "dict" not in name else cells_
+    told = cells.told(pa, whole)
+    assert told[0] == first
+    for start in range(len(whole)):
+        assert cells.told(pa, whole.slice(start, 2)) == told[start : start + 2]
+        again = cells.back(pa, told[start:], whole.type)
+        assert (again.type, shown(again)) == (whole.type, shown(whole.slice(start)))
+
+
+def test_a_text_in_a_column_of_bytes_or_of_categories(tmp_path):
+    texts = ["\n".join(STORIES[:2]), STORIES[1], STORIES[2]]
+    for kind in (pa.binary(), pa.dictionary(pa.int32(), pa.string()), pa.large_string()):
+        column = (
+            pa.array(texts).cast(pa.binary()) if kind == pa.binary() else pa.array(texts).cast(kind)
+        )
+        pq.write_table(pa.table({"text": column}), tmp_path / "in.parquet")
+        result = dedup.clean(tmp_path / "in.parquet", tmp_path / "out.parquet")
+        assert (result.counts.dropped, result.counts.encodings) == (1, [])
+        out = pq.read_table(tmp_path / "out.parquet")
+        assert out.schema.field("text").type == kind
+        dedup.restore(tmp_path / "out.parquet", tmp_path / "back.parquet")
+        assert pq.read_table(tmp_path / "back.parquet").equals(
+            pq.read_table(tmp_path / "in.parquet")
+        )
+
+
+def test_types_of_several_inputs(tmp_path):
+    day, second = pa.array([1], pa.date32()), pa.array([1], pa.timestamp("ns"))
+    pq.write_table(pa.table({"text": [STORIES[0]], "at": day}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"text": [STORIES[1]], "at": day, "n": pa.array([1], pa.int8())}),
+                   tmp_path / "b.parquet")  # fmt: skip
+    pq.write_table(pa.table({"text": [STORIES[2]], "at": second}), tmp_path / "c.parquet")
+    (tmp_path / "d.jsonl").write_bytes(text_of({"text": STORIES[3], "at": 5}) + b"\n")
+
+    def types_of(*names):
+        result = dedup.clean([tmp_path / name for name in names], tmp_path / "out.parquet")
+        schema = pq.read_schema(tmp_path / "out.parquet")
+        found = {field.name: str(field.type) for field in schema if field.name != "dedup"}
+        return found, result.counts.encodings
+
+    assert types_of("a.parquet", "b.parquet") == (
+        {"text": "string", "at": "date32[day]", "n": "int8"}, []
+    )  # fmt: skip
+    assert types_of("a.parquet", "c.parquet") == (
+        {"text": "string", "at": "string"},
+        ["columns of the same name have different types in the inputs; a type that holds all "
+         "values was found for each column"],
+    )  # fmt: skip
+    assert types_of("a.parquet", "d.jsonl") == ({"text": "string", "at": "string"}, [])
+
+
+def test_a_frame_of_pandas_comes_back_as_it_was(tmp_path):
+    frame = pandas.DataFrame({
+        "text": STORIES[:3],
+        "at": pandas.array([1, None, 2], dtype="datetime64[ns]"),
+        "outlet": pandas.Categorical(["أ", "ب", "أ"]),
+        "n": pandas.array([1, None, 3], dtype="Int64"),
+        "zone": pandas.to_datetime(["2024-05-01"] * 3).tz_localize("Asia/Riyadh"),
+    }, index=["x", "y", "z"])  # fmt: skip
+    frame.to_parquet(tmp_path / "in.parquet")
+    dedup.clean(tmp_path / "in.parquet", tmp_path / "out.parquet")
+    out = pandas.read_parquet(tmp_path / "out.parquet")
+    pandas.testing.assert_frame_equal(
+        out.drop(columns="dedup"), pandas.read_parquet(tmp_path / "in.parquet")
+    )
+
+
+def test_a_type_that_cannot_stay_is_told_in_one_line(tmp_path):
+    """Where text is mended, it need no longer be what it was."""
+    lines = io.BytesIO(b'{"text":"a","n":1,"m":null}\n{"text":"b","n":300,"m":2}\n')
+    schema = pa.schema([("text", pa.string()), ("n", pa.int8()), pa.field("m", pa.int8(), False)])
+    said = []
+    columns.to_parquet(lines, tmp_path / "o.parquet", "o.parquet", schema, said.append)
+    assert [str(kind) for kind in pq.read_schema(tmp_path / "o.parquet").types] == [
+        "string", "int64", "int64",
+    ]  # fmt: skip
+    assert said == [
+        "o.parquet: column 'n' is no longer int8: Value 300 too large to fit in C integer type",
+        "o.parquet: column 'm' is no longer int8: a row has none",
+    ]
 
 
 def test_what_is_no_parquet_is_told(tmp_path):

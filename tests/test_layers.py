@@ -43,9 +43,9 @@ INSIDE = {
         "evidence verdicts habits overrides kept credits related endings teasers glued judge"
     ),
     "dedup.formats": (
-        "kernels encode lines row again sections faults fields jsonl text columns publish packed "
-        "ours outputs encodings spool archives values tables written pages inputs cuts cleaned "
-        "write annotations"
+        "kernels encode lines given cells row again sections faults fields jsonl text columns "
+        "publish packed ours outputs encodings spool archives values tables written pages inputs "
+        "cuts cleaned write annotations"
     ),
     "dedup.index": (
         "kernels address log rows segments store entries shared table seen remember index care"

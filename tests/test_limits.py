@@ -105,7 +105,13 @@ BAD = [
         "WARNING  in.jsonl: nothing in it could be read, 2 lines set aside; "
         "is it what its name says?", "the other inputs; all of this one is set aside", ("a",)),
     Bad("an empty file", {"a.jsonl": GOOD, "in.jsonl": b""},
-        "empty    in.jsonl: no records in it", "the other inputs", ("a",)),
+        "WARNING  in.jsonl: no records in it", "the other inputs", ("a",)),
+    Bad("nothing but empty files", {"a.jsonl": b"", "in.jsonl": b"\n\n"},
+        "dedup: a.jsonl: no records in it, nor in 1 other input; nothing was written", NOTHING, (),
+        2),
+    Bad("not a single line that is a record", {"a.jsonl": b"", "in.jsonl": b'{"inhalt":"x"}\n[1]'},
+        "dedup: in.jsonl:1: field 'text' is missing; try --text-field inhalt; not one of 2 lines "
+        "could be read", NOTHING, (), 2),
     Bad("a line end in a file's name", {"in\n1.jsonl": GOOD + b"x\n"},
         "in\\n1.jsonl:2: not JSON: unexpected character, expected a JSON value at column 1",
         SET_ASIDE, ("a",)),
@@ -259,7 +265,8 @@ def test_a_bomb_of_zstandard_is_never_held(tmp_path):
     (tmp_path / "in.jsonl.zst").write_bytes(data)
     (tmp_path / "in.jsonl").write_bytes(GOOD)
     peak("clean", "in.jsonl", "-o", "o.jsonl", cwd=tmp_path)  # whatever is still to be compiled
-    said, most = peak("clean", "in.jsonl.zst", "-o", "o.jsonl", "--max-record", "1M", cwd=tmp_path)
+    args = ("in.jsonl", "in.jsonl.zst", "-o", "o.jsonl", "--max-record", "1M")
+    said, most = peak("clean", *args, cwd=tmp_path)
     assert "in.jsonl.zst:1: a line of 1,000,000,000 bytes, more than 1,048,576" in said
     assert most < 400
 

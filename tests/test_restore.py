@@ -47,6 +47,7 @@ records = st.lists(
         {"text": bodies},
         optional={"title": st.just(LINK), "n": st.integers(), "source": st.sampled_from("اب")},
     ),
+    min_size=1,
     max_size=6,
 )
 levels = st.sampled_from(("block", "sentence"))
@@ -96,7 +97,12 @@ def test_restore_gives_the_input_back(tmp_path_factory, data, keep, keep_empty, 
 def test_restore_gives_a_raw_dump_back(tmp_path_factory, text):
     folder = tmp_path_factory.mktemp("dump")
     (folder / "in.txt").write_text(text, encoding="utf-8", newline="")
-    dedup.clean(folder / "in.txt", folder / "out.jsonl")
+    try:
+        dedup.clean(folder / "in.txt", folder / "out.jsonl")
+    except dedup.InputError as error:
+        assert str(error).endswith("in.txt: no records in it; nothing was written")  # noqa: PT017
+        assert not twins.INVISIBLE.sub("", text).strip()
+        return
     dedup.restore(folder / "out.jsonl", folder / "back.jsonl")
     back = "".join(row["text"] for row in rows(folder / "back.jsonl"))
     assert back == text.removeprefix("\ufeff") or not twins.INVISIBLE.sub("", text)
@@ -236,6 +242,10 @@ def test_lines_come_back_byte_for_byte(tmp_path_factory, data, ended, level, mod
     lines = [line for line in source.read_bytes().split(b"\n") if line.strip()]
     given_back = b"\n".join(lines) + (b"\n" if source.read_bytes().endswith(b"\n") else b"")
     dedup.clean(source, folder / "one.jsonl", level=level, mode=mode)
+    if not (folder / "one.jsonl").stat().st_size:  # all of them had nothing left
+        dedup.restore(folder / "one.jsonl", folder / "back.jsonl")
+        assert (folder / "back.jsonl").read_bytes() == given_back
+        return
     dedup.clean(folder / "one.jsonl", folder / "two.jsonl", level=level)
     dedup.restore(folder / "two.jsonl", folder / "one.back.jsonl")
     assert (folder / "one.back.jsonl").read_bytes() == (folder / "one.jsonl").read_bytes()
@@ -320,3 +330,55 @@ def test_files_of_two_runs_are_told_apart(tmp_path):
             tmp_path / "empty.jsonl", tmp_path / "b", removed=tmp_path / "out.removed.jsonl"
         )
     assert not (tmp_path / "b").exists()
+
+
+NAMES = ("text", "maintext", "description", "body")
+# Each field is not there, null, empty, or full of what may go or stay.
+shapes = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(NAMES, st.sampled_from((None, "", *PIECES[:3], PIECES[5], PIECES[6]))),
+)
+
+
+@slow
+@given(st.lists(shapes, min_size=1, max_size=6), st.booleans(), levels)
+def test_an_empty_text_falls_back_and_comes_back(tmp_path_factory, data, keep_empty, level):
+    """Whichever field served, in both readings and in restore, whatever is left of it."""
+    folder = tmp_path_factory.mktemp("fields")
+    data = [*data, {"text": PIECES[0]}, {"id": "same", "text": "", "body": PIECES[0]}]
+    source = written(folder, data, keep_empty=keep_empty, level=level)
+    result = dedup.clean(source, keep_empty=keep_empty, level=level)
+    texts = [[row[name] for name in ("text", "maintext", "body") if row.get(name) is not None]
+             for row in data]  # fmt: skip
+    read = [next(filter(None, each), "") for each in texts if each]
+    assert result.counts.records == len(read)
+    assert result.counts.chars == sum(map(len, read))
+    if not keep_empty:
+        assert result.counts.without_text == read.count("")
+    assert dedup.restore(folder / "out.jsonl", folder / "back.jsonl") == len(read)
+    expected = [row for row, each in zip(data, texts, strict=True) if each]
+    assert rows(folder / "back.jsonl") == expected
+    dedup.clean(source, folder / "out.txt", keep_empty=True, level=level)
+    told = (folder / "out.txt").read_text(encoding="utf-8").split("\n\n")
+    kept = dedup.clean(source, keep_empty=True, level=level)
+    cleaned = [[row[name] for name in ("text", "maintext", "body") if row.get(name)]
+               for row in kept if row["dedup"]["kept"]]  # fmt: skip
+    assert [text for text in told if text.strip()] == [each[0] + "\n" * (each is cleaned[-1])
+                                                       for each in cleaned]  # fmt: skip
+
+
+def test_an_empty_text_falls_back_to_sections_and_to_other_names_of_all_meanings(tmp_path):
+    sections = {"sections": [{"headline": [], "paragraphs": [PIECES[0]]}]}
+    data = [
+        {"text": "", "body": sections, "title": "", "headline": LINK, "source": "", "site": "أ"},
+        {"text": "", "body": {"sections": []}},
+        {"id": "", "_id": "z", "text": PIECES[1], "maintext": PIECES[2]},
+    ]
+    written(tmp_path, data)
+    result = dedup.clean(tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    assert result.counts.without_text == 1
+    assert result.counts.chars == len(PIECES[0]) + len(PIECES[1])
+    assert set(result.counts.sources) == {"أ", "in.jsonl"}
+    assert {("title", "headline"), ("id", "_id"), ("source", "site")} <= set(result.fields)
+    assert dedup.restore(tmp_path / "out.jsonl", tmp_path / "back.jsonl") == 3
+    assert rows(tmp_path / "back.jsonl") == data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import re
@@ -11,16 +12,21 @@ import sys
 import time
 from collections import Counter
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import numpy as np
+import pandas
 import pytest
 from scrapy import Spider
 from scrapy.crawler import Crawler
+from scrapy.statscollectors import MemoryStatsCollector
 
 import dedup
-from dedup.adapters.scrapy import Pipeline
+from dedup.adapters.scrapy import NothingLeft, Pipeline
 
 HERE = Path(__file__).parent
 OUTLETS = [
@@ -256,8 +262,8 @@ def test_what_a_stopped_crawl_saw_is_known(tmp_path):
         ({"DEDUP_REMOVED": "removed-%(nome)s.jsonl"},
          "ConfigError: DEDUP_REMOVED: 'removed-%(nome)s.jsonl' is no file name; %(name)s and "
          "%(time)s have a meaning in it, write any other % twice"),
-        ({"DEDUP_DROPPED": "none/dropped.jsonl"},
-         "InputError: DEDUP_DROPPED: none/dropped.jsonl: No such file or directory"),
+        ({"DEDUP_DROPPED": f"{__file__}/dropped.jsonl"},
+         f"InputError: DEDUP_DROPPED: {__file__}/dropped.jsonl: File exists"),
         ({"DEDUP_CONFIG": "none.toml"}, "ConfigError: none.toml: No such file or directory"),
         ({"DEDUP_INDEX": __file__}, f"IndexFileError: {__file__}: file is not a database"),
     ],
@@ -305,6 +311,126 @@ def test_a_place_given_by_the_project_stays_and_no_text_can_be_an_error(tmp_path
         r"article_text, body, content, plaintext; try DEDUP_TEXT_FIELD\n",
         done.log,
     )
+
+
+def settings_of_the_recipe():
+    recipe = (HERE.parent / "docs" / "recipes.md").read_text(encoding="utf-8")
+    code = recipe.partition("# settings.py\n")[2].partition("```")[0]
+    found = {}
+    exec(code, found)
+    return {name: value for name, value in found.items() if name.isupper()}
+
+
+def test_the_recipe_runs_as_it_is_written(tmp_path):
+    settings = settings_of_the_recipe()
+    assert set(settings) == {"ADDONS", "DEDUP_INDEX", "DEDUP_REMOVED", "DEDUP_DROPPED"}
+    settings["ADDONS"] = json.dumps(settings["ADDONS"])
+    done = crawl(tmp_path / "crawl", site_of(STORIES), **settings)
+    assert (done.folder / "news.db").exists()
+    for kind in ("removed", "dropped"):
+        (path,) = (done.folder / kind).glob("news-*.jsonl")
+        assert len(done.rows(f"{kind}/{path.stem}")) == done.stats[f"dedup/{kind}"]
+
+
+@dataclass
+class Odd:
+    url: str
+    text: str
+    dedup: dict | None = None
+
+
+@pytest.fixture(autouse=True)
+def _asyncio(monkeypatch):
+    """Pipelines that stand in no crawl have no reactor."""
+    monkeypatch.setattr("dedup.adapters.scrapy.is_asyncio_available", lambda: True)
+
+
+def piped(tmp_path, items, **settings):
+    """What becomes of items that go through the pipeline one by one."""
+    names = {"DEDUP_REMOVED": "f/day.removed.jsonl", "DEDUP_DROPPED": "f/day.dropped.jsonl"}
+    names = {name: str(tmp_path / path) for name, path in names.items()}
+    crawler = Crawler(Spider, names | settings)
+    crawler.stats = MemoryStatsCollector(crawler)
+    pipeline = Pipeline.from_crawler(crawler)
+
+    async def each():
+        for item in items:
+            try:
+                yield await pipeline.process_item(item)
+            except (NothingLeft, dedup.DedupError) as error:
+                yield error
+
+    async def every():
+        return [found async for found in each()]
+
+    try:
+        found = asyncio.run(every())
+    finally:
+        pipeline._closed()
+    files = {path.name.split(".")[1]: [json.loads(line) for line in path.open(encoding="utf-8")]
+             for path in (tmp_path / "f").iterdir()}  # fmt: skip
+    return found, files, crawler.stats.get_stats()
+
+
+def test_what_cannot_be_cleaned_passes_and_is_told(tmp_path, caplog):
+    circle = {"url": "5", "text": "\ud800 x", "n": {1, 2}}
+    circle["again"] = circle
+    items = [
+        {"url": "1", "text": "سطر أول"},
+        {"url": "2", "text": "half \ud800 a pair", "at": object},
+        Odd("3", "half \udfff a pair"),
+        {"url": "4", "text": "سطر ثان"},
+        circle,
+    ]
+    found, files, stats = piped(tmp_path, items)
+    assert all(a is b for a, b in zip(found, items, strict=True))
+    assert "dedup" in found[0]
+    assert "dedup" in found[3]
+    assert "dedup" not in found[1]
+    assert [row["line"] for row in files["rejected"]] == [2, 3, 5]
+    for row, text in zip(files["rejected"], ("ud800", "udfff", "ud800"), strict=True):
+        assert row["reason"] == (
+            f"field 'text' is a string with half a surrogate pair at character "
+            f"{0 if row['line'] == 5 else 5}; no text can hold it"
+        )
+        assert text in row["text"]
+        assert json.loads(row["text"])["url"].strip("'") == str(row["line"])
+    assert (stats["dedup/rejected"], stats["dedup/passed"], stats["dedup/records"]) == (3, 3, 2)
+    assert "item 2 passes as it came: field 'text' is a string with half" in caplog.text
+    found, files, _ = piped(tmp_path / "fail", items[:2], DEDUP_ON_ERROR="fail")
+    assert isinstance(found[1], dedup.RecordError)
+
+
+def test_odd_values_besides_the_text_change_nothing(tmp_path):
+    said = "قال رئيس البلدية إن السوق يضم ستين محلا للخضار والفاكهة وموقفا واسعا للشاحنات."
+    odd = {
+        "id": np.int64(7), "title": "\ud800", "date": pandas.Timestamp("2024-05-01"),
+        "summary": pandas.NaT, "source": "أ", "x": object(), "author": "\udfff", "body": "\ud800",
+    }  # fmt: skip
+    items = [{**odd, "text": said}, {**odd, "id": Decimal("8"), "text": said}]
+    (first, second), files, stats = piped(tmp_path, items)
+    assert first is items[0]
+    assert first["dedup"]["story"] == "7"
+    assert isinstance(second, NothingLeft)
+    assert {row["id"] for row in files["removed"]} == {"8"}
+    (dropped,) = files["dropped"]
+    assert (dropped["text"], dropped["author"]) == ("", "\udfff")
+    assert dropped["date"].startswith("2024-05-01")
+    assert "rejected" not in files
+    assert stats["dedup/dropped"] == 1
+
+
+def test_when_what_went_cannot_be_written_the_item_passes_as_it_came(tmp_path, monkeypatch):
+    def full(self, name, lines):
+        if name != "REJECTED" and list(lines):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Pipeline, "_write", full)
+    text = "سطر أول في الخبر\nExit mobile version"
+    items = [{"url": "1", "text": text}, {"url": "2", "text": "Exit mobile version"}]
+    found, _, stats = piped(tmp_path, items)
+    assert found == [{"url": "1", "text": text}, {"url": "2", "text": "Exit mobile version"}]
+    assert stats["dedup/rejected"] == 2
 
 
 def test_without_scrapy_one_line_says_what_to_do():

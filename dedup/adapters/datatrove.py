@@ -6,6 +6,7 @@ LocalPipelineExecutor(pipeline).run()
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from datatrove.pipeline.writers.disk_base import DiskWriter
 
 TOGETHER = 256  # documents cleaned at a time
+
+logger = logging.getLogger(__name__)
 
 
 class Clean(PipelineStep):  # type: ignore[misc]  # datatrove has no types
@@ -88,6 +91,7 @@ class Clean(PipelineStep):  # type: ignore[misc]  # datatrove has no types
             removed = self.removed and stack.enter_context(
                 self.removed.open(f"{rank:05d}.jsonl", "wb")
             )
+            before = 0
             for documents in batched(data, TOGETHER):
                 with self.track_time("batch"):
                     result = cleaner.clean([self._record(document) for document in documents])
@@ -95,19 +99,29 @@ class Clean(PipelineStep):  # type: ignore[misc]  # datatrove has no types
                 self._tell(result)
                 if removed:
                     removed.writelines(result.lines("removed"))
-                yield from self._left(documents, result, writer, rank)
+                yield from self._left(documents, before, result, writer, rank)
+                before += len(documents)
 
     def _record(self, document: Document) -> dict[str, Any]:
         known = {**document.metadata, "id": document.id, "text": document.text}
         return record_of(known, self.config)
 
     def _left(
-        self, documents: list[Document], result: Result, writer: Any, rank: int
+        self, documents: list[Document], before: int, result: Result, writer: Any, rank: int
     ) -> Iterator[Document]:
         cleaned = iter(result)
+        rejected = {row["line"] - 1 - before: row["reason"] for row in result.rejected}
         dropped = {row["dedup"]["position"]: row for row in result.dropped}
-        for place, document in enumerate(documents):
+        place = -1
+        for number, document in enumerate(documents):
             self.stat_update(StatHints.total)
+            if number in rejected:  # it passes as it came
+                logger.error("document %s passes as it came: %s", document.id, rejected[number])
+                self.stat_update("rejected")
+                self.stat_update(StatHints.forwarded)
+                yield document
+                continue
+            place += 1
             row = dropped.get(place) or next(cleaned)
             document.metadata["dedup"] = row["dedup"]
             if place not in dropped:

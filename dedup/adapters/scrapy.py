@@ -10,25 +10,30 @@ Every setting of `dedup.Config` is a Scrapy setting, too: DEDUP_THRESHOLD, DEDUP
     DEDUP_REMOVED  a file for the removals, one JSON object a line; appended to
     DEDUP_DROPPED  a file for the items with nothing left; appended to
 
-In the names of the last two, %(name)s is the spider and %(time)s when the crawl began.
+In the names of the last two, %(name)s is the spider and %(time)s when the crawl began; folders are
+made. Beside them, in a file *.rejected.jsonl, items are told that could not be cleaned, and why.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import Mapping
 from concurrent.futures import Future
 from copy import copy
 from dataclasses import fields
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from dedup.adapters.fields import record_of
 from dedup.adapters.worker import Worker
 from dedup.config import Config
-from dedup.errors import ConfigError, InputError, RecordError
-from dedup.records import names_of
+from dedup.errors import ConfigError, DedupError, InputError, RecordError
+from dedup.formats.jsonl import rejected_row
+from dedup.formats.outputs import sibling
+from dedup.records import Rejected, names_of
 from dedup.result import Result
 from dedup.settings import config_of
 from dedup.stream import Cleaner
@@ -53,6 +58,8 @@ PRIORITY = 200  # before the pipelines that store, which begin at 300 where Scra
 STRUCT = "dedup"
 PREFIX = "DEDUP_"
 OWN = ("INDEX", "CONFIG", "REMOVED", "DROPPED")
+
+logger = logging.getLogger(__name__)
 
 
 class Addon:
@@ -83,7 +90,9 @@ class Pipeline:
 
     Items are dicts, `scrapy.Item`, dataclass or attrs objects; only their text changes, and what
     `dedup clean` adds to a record goes into a field `dedup`, if there is or can be one. An item
-    without a text passes, or is an error with DEDUP_ON_ERROR = "fail".
+    without a text passes, or is an error with DEDUP_ON_ERROR = "fail". So does one that cannot be
+    cleaned, such as one whose text holds half a surrogate pair; it is told in the log, and in
+    the file of rejected items.
 
     Items are cleaned one by one in a thread of their own, so that the crawl goes on meanwhile, and
     those that are processed at the same time find each other.
@@ -110,6 +119,7 @@ class Pipeline:
         for name in ("REMOVED", "DROPPED"):
             if path := crawler.settings.get(PREFIX + name):
                 self._files[name] = _appended(PREFIX + name, str(path), crawler)
+        self._rejected = next(map(_rejected, self._files.values()), None)
         self._worker = Worker(Cleaner(crawler.settings.get("DEDUP_INDEX"), self._config))
         crawler.signals.connect(self._closed, signals.spider_closed)
 
@@ -123,7 +133,7 @@ class Pipeline:
 
         Raises:
             NothingLeft: nothing is left of it.
-            RecordError: it has no text, and DEDUP_ON_ERROR is "fail".
+            DedupError: it has no text or cannot be cleaned, and DEDUP_ON_ERROR is "fail".
         """
         adapter = ItemAdapter(item)
         spider = self._crawler.spider
@@ -136,25 +146,52 @@ class Pipeline:
                 raise RecordError(outlet, self._items, looked)
             self._count("passed", 1)
             return item
-        result = await _awaited(self._worker.clean(record_of(adapter, self._config, outlet)))
+        number = self._items
+        try:
+            result = await _awaited(self._worker.clean(record_of(adapter, self._config, outlet)))
+            for row in result.rejected:
+                raise RecordError(outlet, number, row["reason"])
+            self._write("REMOVED", result.lines("removed"))
+        except (DedupError, OSError) as error:
+            if self._config.on_error == "fail":
+                raise
+            return self._passed(item, outlet, number, error)
         self._tell(result)
-        self._write("REMOVED", result.lines("removed"))
         place, self._cleaned = self._cleaned, self._cleaned + 1
         (text,) = (name for meaning, name in result.fields if meaning == "text")
         for cleaned in result:
             return _with(item, {text: cleaned[text], STRUCT: cleaned[STRUCT]})
         (dropped,) = result.dropped
         struct = {**dropped[STRUCT], "position": place}
-        line = {**adapter.asdict(), text: dropped[text], STRUCT: struct}
-        self._write("DROPPED", [_JSON.encode(line).encode() + b"\n"])
+        line = _as_json(item, {text: dropped[text], STRUCT: struct})
+        try:
+            self._write("DROPPED", [line + b"\n"])
+        except OSError as error:
+            return self._passed(item, outlet, number, error)
         reason = _reason(result)
         self._count(f"dropped/{reason}", 1)
         raise NothingLeft(reason, struct)
 
+    def _passed(self, item: Any, outlet: str, number: int, error: DedupError | OSError) -> Any:
+        """The item as it came, since it could not be cleaned, which is told."""
+        rule = error.rule if isinstance(error, RecordError) else str(error)
+        logger.error("item %d passes as it came: %s", number, rule)
+        self._count("rejected", 1)
+        self._count("passed", 1)
+        row = Rejected(outlet, number, rule, _as_json(item))
+        try:
+            if self._rejected and "REJECTED" not in self._files:
+                self._files["REJECTED"] = self._rejected.open("ab")
+            self._write("REJECTED", [rejected_row(row)])
+        except OSError as wrong:
+            logger.error("%s: %s", self._rejected, wrong.strerror)
+        return item
+
     def _tell(self, result: Result) -> None:
         counts = result.counts
-        for name in ("records", "cleaned", "dropped"):
-            self._count(name, getattr(counts, name))
+        self._count("records", counts.records)
+        self._count("cleaned", counts.cleaned)
+        self._count("dropped", counts.dropped + counts.without_text)
         for kind in counts.kinds:
             self._count(f"removed/{kind}", counts.kinds[kind])
             self._count(f"removed_chars/{kind}", counts.removed_chars[kind])
@@ -176,7 +213,35 @@ class Pipeline:
         self._worker.close()
 
 
-_JSON = ScrapyJSONEncoder(ensure_ascii=False)
+class _Encoder(ScrapyJSONEncoder):
+    """Of what JSON has no word for, what Python shows of it."""
+
+    def default(self, o: Any) -> Any:
+        try:
+            return super().default(o)
+        except TypeError:
+            return repr(o)
+
+
+_JSON = _Encoder(ensure_ascii=False)
+
+
+def _as_json(item: Any, values: Mapping[str, Any] | None = None) -> bytes:
+    """An item with other values, whatever is in it."""
+    adapter = ItemAdapter(item)
+    try:
+        shown = _JSON.encode({**adapter.asdict(), **(values or {})})
+    except (TypeError, ValueError, RecursionError):  # goes round in a circle, or is named oddly
+        fields = {str(name): repr(value) for name, value in adapter.items()}
+        shown = _JSON.encode({**fields, **(values or {})})
+    return shown.encode("utf-8", "backslashreplace")
+
+
+def _rejected(file: IO[bytes]) -> Path:
+    """The file of items that could not be cleaned, beside another of the crawl."""
+    path = Path(file.name)
+    name = re.sub(r"\.(removed|dropped)(?=\.|$)", "", path.name)
+    return sibling(path.with_name(name), "rejected")
 
 
 def _with(item: Any, values: Mapping[str, Any]) -> Any:
@@ -252,6 +317,7 @@ def _appended(setting: str, path: str, crawler: Crawler) -> IO[bytes]:
     name = getattr(crawler.spider or crawler.spidercls, "name", "")
     try:
         path = path % {"name": name, "time": now}
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         return open(path, "ab")
     except (KeyError, TypeError, ValueError):
         raise ConfigError(

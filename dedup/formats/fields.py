@@ -25,8 +25,9 @@ Fields: TypeAlias = Counter[tuple[str, str]]
 NEWLINE, QUOTE = ord("\n"), kernels.QUOTE
 TOGETHER = 1 << 14  # lines looked at together at most: a chunk may hold a million
 # A record's form: whether it has a struct of an earlier run, the number of its text's name twice,
-# whether its fields cannot be found by a kernel, and whether its text is in sections.
-STRUCT, NAME, REWRITTEN, SECTIONS = 0x01, 0x3E, 0x40, 0x80
+# whether a likelier name holds an empty string, whether its fields cannot be found by a kernel, and
+# whether its text is in sections.
+STRUCT, NAME, SHADED, REWRITTEN, SECTIONS = 0x01, 0x1E, 0x20, 0x40, 0x80
 _NUMBERS = {"id": b".eE", "date": b""}  # may be numbers, with none of these signs
 
 
@@ -182,7 +183,7 @@ class Parser:
         """The fields of the lines that are records, and what is wrong with the others."""
         start, end, plain = find(lines.data, lines.start, lines.end, self._written)
         buf = np.frombuffer(lines.data, dtype=np.uint8)
-        plain &= self._holds_text(buf, start)
+        plain &= self._holds_text(buf, start, end)
         if not is_utf8(buf):
             each = zip(lines.start.tolist(), lines.end.tolist(), strict=True)
             plain &= np.array([is_utf8(buf[a:b]) for a, b in each], dtype=np.bool_)
@@ -207,9 +208,15 @@ class Parser:
         columns = (start[stays], end[stays], ~plain[stays], sections[stays])
         return Found(lines.data + more, *columns), wrong
 
-    def _holds_text(self, buf: U8, start: I64) -> Bool:
-        places = start[:, [self._place[name] for name in self.texts]]
-        return np.asarray(((places >= 0) & (buf[places] == QUOTE)).any(axis=1))
+    def _holds_text(self, buf: U8, start: I64, end: I64) -> Bool:
+        """bool[n]; records with a text, or with an empty one that no sections may stand in for."""
+        which = [self._place[name] for name in self.texts]
+        first, stop = start[:, which], end[:, which]
+        there = first >= 0
+        texts = there & (buf[first] == QUOTE)
+        some = (texts & (stop - first > 2)).any(axis=1)
+        objects = (there & (buf[first] == ord("{"))).any(axis=1)
+        return np.asarray(some | (texts.any(axis=1) & ~objects))
 
     def _rewritten(self, line: bytes) -> tuple[bytes, bool]:
         """A record as a plain object with its known fields, and whether its text is in sections.
@@ -218,12 +225,13 @@ class Parser:
             NotARecord: the line is none.
         """
         fields, sections = self.fields(line), False
-        if self.text_of(fields) is None:
+        if not self._says(fields):
             other = with_text(line)
-            whole, sections = fields_of(other) if other else fields, True
-            if self.text_of(whole) is None:
+            whole = fields_of(other) if other else fields
+            if not self.texts_of(whole):
                 raise NotARecord(no_text(fields, self.texts))
-            fields = whole
+            if self._says(whole) or not self.texts_of(fields):
+                fields, sections = whole, True
         known: dict[str, msgspec.Raw | bytes] = {}
         for name in self._place:
             value = memoryview(fields.get(name, b"{"))
@@ -245,9 +253,9 @@ class Parser:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise NotARecord(why(line, error)) from None
 
-    def text_of(self, fields: Mapping[str, msgspec.Raw]) -> str | None:
-        """The name of the field that holds a record's text."""
-        return next((n for n in self.texts if memoryview(fields.get(n, b" "))[0] == QUOTE), None)
+    def _says(self, fields: Mapping[str, msgspec.Raw]) -> bool:
+        """Whether a field holds a text that is not empty."""
+        return any(bytes(memoryview(fields[name])[:3]) != b'""' for name in self.texts_of(fields))
 
     def texts_of(self, fields: Mapping[str, msgspec.Raw]) -> list[str]:
         """The names of the fields that may hold a record's text, the likeliest first."""
@@ -257,7 +265,7 @@ class Parser:
         """A record's own id, "" for none."""
         for name in self._names["id"]:
             value = _decoded([bytes(fields.get(name, b"null"))])[0]
-            if type(value) in (str, int):
+            if type(value) in (str, int) and value != "":
                 return str(value)
         return ""
 
@@ -267,21 +275,32 @@ class Parser:
         served: Fields = Counter()
         values: dict[str, Values] = {}
         by = np.zeros(found.sections.size, dtype=np.uint8)
+        shaded = np.zeros(by.size, dtype=np.bool_)
         for meaning, names in self._names.items():
             start, end = (np.zeros(by.size, dtype=np.int64) for _ in range(2))
+            serving = np.full(by.size, -1, dtype=np.int8)
+            says = np.zeros(by.size, dtype=np.bool_)
             for number, name in enumerate(names):
                 at = self._place[name]
-                mine = _usable(found, buf, at, _NUMBERS.get(meaning)) & (end == 0)
-                which = np.flatnonzero(mine)
+                usable = _usable(found, buf, at, _NUMBERS.get(meaning))
+                full = usable & _says(found, buf, at)
+                # An empty string serves only where no other name has more to say.
+                which = np.flatnonzero((usable & (end == 0)) | (full & ~says))
                 if not which.size:
                     continue
-                start[which], end[which] = found.start[which, at], found.end[which, at]
-                served[meaning, name] = which.size
                 if meaning == "text":
-                    by[which] = number
-                if end.all():
+                    shaded[which] = end[which] > 0
+                start[which], end[which] = found.start[which, at], found.end[which, at]
+                serving[which] = number
+                says |= full
+                if says.all():
                     break
             values[meaning] = Values(found.data, start, end)
+            for number, times in enumerate(np.bincount(serving + 1)[1:].tolist()):
+                if times:
+                    served[meaning, names[number]] = times
+            if meaning == "text":
+                by[:] = serving
         struct = found.start[:, self._place["dedup"]] >= 0
         texts, titles, abstracts = (
             Strings(*values[meaning], quoted=True) for meaning in ("text", "title", "abstract")
@@ -296,6 +315,7 @@ class Parser:
             sources=values["source"],
             forms=by << 1
             | struct * np.uint8(STRUCT)
+            | shaded * np.uint8(SHADED)
             | found.rewritten * np.uint8(REWRITTEN)
             | found.sections * np.uint8(SECTIONS),
             served=served,
@@ -313,6 +333,12 @@ def _usable(found: Found, buf: U8, at: int, signs: bytes | None) -> Bool:
             number[one] = not set(found.data[start[one] : found.end[one, at]]) & set(signs)
         usable |= number
     return np.asarray(usable)
+
+
+def _says(found: Found, buf: U8, at: int) -> Bool:
+    """bool[n]; records of which a field holds more than an empty string."""
+    start = found.start[:, at]
+    return np.asarray((buf[start] != QUOTE) | (found.end[:, at] - start > 2))
 
 
 def _decoded(pieces: Sequence[bytes]) -> list[Any]:

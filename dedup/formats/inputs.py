@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import io
-import json
 import os
 import re
 import sys
@@ -15,14 +14,13 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple, TypeAlias
 
-import orjson
-
 from dedup.config import Config
 from dedup.errors import InputError, RecordError
 from dedup.formats.again import FirstReading
 from dedup.formats.archives import Member, is_archive, members
 from dedup.formats.encodings import Mender, in_utf8
 from dedup.formats.fields import Fields
+from dedup.formats.given import as_lines
 from dedup.formats.jsonl import BOM, JsonLines
 from dedup.formats.lines import grouped, pieces
 from dedup.formats.outputs import SIDE
@@ -30,7 +28,7 @@ from dedup.formats.packed import PACKED, SAMPLE, unpacked
 from dedup.formats.pages import html_lines, warc_lines
 from dedup.formats.row import Rows
 from dedup.formats.spool import Spool
-from dedup.formats.tables import csv_lines, parquet_lines
+from dedup.formats.tables import csv_lines, one_schema, parquet_lines, parquet_schema
 from dedup.formats.text import TextDump
 from dedup.formats.values import json_lines
 from dedup.records import Batch, Bool, Rejected
@@ -132,6 +130,27 @@ class Inputs:
     def size(self) -> int:
         """Bytes on disk."""
         return sum(item.size for item in self.inputs)
+
+    def schema(self, say: Say) -> Any:
+        """The columns of all inputs with their types, None unless all of them are Parquet.
+
+        Args:
+            say: told when they do not agree.
+
+        Raises:
+            InputError: an input cannot be read.
+        """
+        if not self.inputs or any(item.kind is not KINDS[".parquet"] for item in self.inputs):
+            return None
+        found: list[Any] = []
+        for item in self.inputs:
+            with _reading(item), item.open() as file:
+                found.append(parquet_schema(file, item.name))
+        common = one_schema(found)
+        if common is None:
+            say("columns of the same name have different types in the inputs; a type that holds "
+                "all values was found for each column")  # fmt: skip
+        return common
 
     def batches(self, progress: Callable[[int], None] | None = None) -> Iterator[Batch | Rejected]:
         """All records, in order, and all lines that are none.
@@ -260,14 +279,14 @@ def open_inputs(
         InputError: one is missing, unreadable or of an unknown kind, or there is none.
     """
     items: list[Input] = []
-    rows: list[Mapping[str, Any]] = []
+    rows: list[Any] = []
     seen: set[str] = set()
     named: set[str] = set()
     for source in sources:
-        if isinstance(source, Mapping):
+        if not isinstance(source, (str, bytes, os.PathLike)):
             rows.append(source)
             continue
-        name = os.fspath(source)
+        name = os.fsdecode(source)
         place = os.path.realpath(name) if Path(name).exists() else name
         if place in named:  # a folder is not looked through again, nor an archive
             continue
@@ -279,46 +298,46 @@ def open_inputs(
                 seen.add(real)
                 items.append(item)
     if rows:
+        if not any(isinstance(row, Mapping) for row in rows):
+            what = type(rows[0]).__name__
+            raise InputError(f"a {what} is neither a path nor a record; give paths, or dicts")
         if items:
             raise InputError("records and file names cannot be mixed in one call")
-        items.append(_from_rows(rows))
+        items.append(piece("records", as_lines(rows), 0, given=True))
     return Inputs(items, config)
 
 
-def piece(name: str, data: bytes, before: int) -> Input:
-    """Some lines of a stream of JSON lines, behind so many others."""
+def listed(sources: Any) -> list[Any]:
+    """What a program gives as inputs: one or many of them.
+
+    Raises:
+        InputError: they cannot be gone through.
+    """
+    if isinstance(sources, (str, bytes, os.PathLike, Mapping)):
+        return [sources]
+    what = type(sources).__name__
+    if hasattr(sources, "to_dict") and hasattr(sources, "columns"):
+        raise InputError(f"a {what} is no list of records; give its .to_dict('records')")
+    if not isinstance(sources, Iterable):
+        raise InputError(f"a {what} is neither a path nor a record; give paths, or dicts")
+    return list(sources)
+
+
+def piece(name: str, data: bytes, before: int, *, given: bool = False) -> Input:
+    """Some lines of a stream of JSON lines, behind so many others.
+
+    Args:
+        name: of the stream.
+        data: the lines.
+        before: how many came before.
+        given: whether they were made of a program's records, so that their encoding is known.
+    """
     return Input(
         name,
         lambda: io.BufferedReader(io.BytesIO(data)),
-        Kind(lambda n, config: JsonLines(n, config, before)),
+        Kind(lambda n, config: JsonLines(n, config, before), text=not given),
         len(data),
     )
-
-
-def as_lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """Records as JSON lines.
-
-    Raises:
-        InputError: one cannot be one; names its place among them.
-    """
-    lines = bytearray()  # lines by themselves may take many times their room
-    for number, row in enumerate(rows, 1):
-        lines += _as_line(row, number)
-    return bytes(lines)
-
-
-def _from_rows(rows: list[Mapping[str, Any]]) -> Input:
-    return piece("records", as_lines(rows), 0)
-
-
-def _as_line(row: Mapping[str, Any], number: int) -> bytes:
-    try:
-        return orjson.dumps(dict(row), option=orjson.OPT_APPEND_NEWLINE)
-    except TypeError as error:  # an integer beyond 64 bits is no reason to refuse a record
-        try:
-            return json.dumps(dict(row), ensure_ascii=False).encode() + b"\n"
-        except (TypeError, ValueError):
-            raise InputError(f"records:{number}: not a JSON object: {error}") from error
 
 
 def _find(name: str, config: Config) -> Iterator[Input]:

@@ -18,6 +18,7 @@ from dedup.formats.fields import (
     NAME,
     REWRITTEN,
     SECTIONS,
+    SHADED,
     STRUCT,
     Columns,
     Fields,
@@ -114,7 +115,7 @@ class JsonLines:
     def rewrites(self) -> bool:
         """Whether `rows` has records that are not as they came."""
         forms = np.frombuffer(self._forms, dtype=np.uint8)
-        return bool((forms & (STRUCT | REWRITTEN | SECTIONS)).any())
+        return bool((forms & (STRUCT | SHADED | REWRITTEN | SECTIONS)).any())
 
     def rows(self, chunks: Iterator[bytes], read: Bool | None = None) -> Iterator[Rows]:
         """The rows of the records, in order, as `batches` found them.
@@ -141,7 +142,10 @@ class JsonLines:
         names: Sequence[str] = self._parser.texts
         which: U8 = (forms & np.uint8(NAME)) >> np.uint8(1)
         late = (forms & (STRUCT | REWRITTEN | SECTIONS)) != 0
-        wanted = np.flatnonzero(late | (True if read is None else read))
+        looked = np.ones_like(late) if read is None else read
+        # Which of its fields was its text, nothing else may tell once it is empty, too.
+        late |= looked & ((forms & SHADED) != 0)
+        wanted = np.flatnonzero(late | looked)
         places = np.full((2, forms.size), UNREAD)
         places[:, wanted] = find_texts(
             lines.data, lines.start[wanted], lines.end[wanted], names, which[wanted]
@@ -165,10 +169,12 @@ class JsonLines:
                 objects.append(Object(line, begin[at], end[at]))
                 original.append(b"null")
                 continue
-            fields = fields_of((forms[at] & SECTIONS and with_text(line)) or line)
+            whole = with_text(line) if forms[at] & SECTIONS else None
+            fields = fields_of(whole or line)
             fields.pop("dedup", None)
             objects.append(Object.of(fields, names[which[at]]))
-            original.append(as_it_came(line, begin[at], end[at]))
+            place = (begin[at], end[at]) if whole is None else (kernels.NOT_FOUND,) * 2
+            original.append(as_it_came(line, *place))
         rows = Rows.of(self._name, objects, lines.number, around=around, original=original)
         return rows._replace(unended=unended)
 

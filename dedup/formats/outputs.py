@@ -93,6 +93,8 @@ class Outputs:
     Attributes:
         paths: where each file goes.
         texts: the fields that may hold a text, for an output of texts alone.
+        schema: columns of pyarrow whose types an output of Parquet keeps, if it can.
+        said: what there is to say of that.
         roles: what a file is, where its name does not say it.
 
     The other files stand beside the removals: OUT.dropped.jsonl and OUT.rejected.jsonl, written
@@ -114,6 +116,8 @@ class Outputs:
         self._temporary: dict[str, Path] = {}
         self._waiting: Counter[str] = Counter()  # bytes of each file since it was last asked
         self.texts: Sequence[str] = ()
+        self.schema: Any = None
+        self.said: list[str] = []
         self.roles: dict[str, str] = {}
         self._finished = self._published = False
         self._guarded = False  # whether only what this program wrote is replaced
@@ -150,6 +154,10 @@ class Outputs:
     def writes(self) -> bool:
         """Whether anything is written at all."""
         return self._to_stdout or bool(self.paths)
+
+    def keeps_types(self) -> bool:
+        """Whether the cleaned records go where columns have types."""
+        return "clean" in self.paths and self.paths["clean"].suffix.lower() == ".parquet"
 
     def takes(self, name: str) -> bool:
         """Whether what is written under a name goes anywhere."""
@@ -339,7 +347,7 @@ class Outputs:
         self._files[f"{name} made"], place = made, Path(made.name)
         self._temporary[f"{name} made"] = place
         if path.suffix.lower() == ".parquet":
-            columns.to_parquet(lines, place, str(self.paths[name]))
+            columns.to_parquet(lines, place, str(self.paths[name]), self.schema, self.said.append)
         else:
             with place.open("wb") as out:
                 columns.to_text(lines, out, self.texts)

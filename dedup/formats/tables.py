@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
 
 from dedup.errors import InputError
+from dedup.formats import cells
 from dedup.formats.columns import JSON, arrow
 from dedup.formats.lines import refusal, refused, too_large
 from dedup.formats.spool import Spool
@@ -75,7 +75,7 @@ def csv_lines(file: io.BufferedReader, most: int, tabs: bool = False) -> Iterato
 
 def _row(row: dict[str, Any], raw: bytes, most: int) -> bytes:
     try:
-        line = orjson.dumps(row, default=_other, option=orjson.OPT_APPEND_NEWLINE)
+        line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError as error:  # bytes that are no UTF-8
         return refusal(f"not UTF-8: {error}", raw) + b"\n"
     return line if len(line) <= most else too_large("record", len(line), most) + b"\n"
@@ -166,24 +166,55 @@ def parquet_lines(file: io.BufferedReader, name: str, most: int) -> Iterator[byt
         packed = [field.name for field in table.schema_arrow if field.metadata
                   and JSON.items() <= field.metadata.items()]  # fmt: skip
         for batch in table.iter_batches(batch_size=_ROWS):
-            yield _of_batch(batch, packed, most)
+            yield _of_batch(pa, batch, packed, most)
     except (pa.ArrowException, OSError) as error:
         raise InputError(
             f"{name}: not a whole Parquet file: {str(error).splitlines()[0]}"
         ) from error
 
 
-def _of_batch(batch: Any, packed: list[str], most: int) -> bytes:
+def parquet_schema(file: io.BufferedReader, name: str) -> Any:
+    """The columns of a Parquet file and their types, as pyarrow has them.
+
+    Raises:
+        InputError: it is no Parquet file, or pyarrow is not installed.
+    """
+    pa, pq = arrow(name, "reading")
     try:
-        rows = batch.to_pylist()
-        for row in rows if packed else ():
-            row |= {name: orjson.loads(row[name]) for name in packed if row[name] is not None}
-    except ValueError as error:  # a string that is no UTF-8, a date beyond all, no JSON
+        return pq.ParquetFile(_seekable(file)).schema_arrow
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(
+            f"{name}: not a whole Parquet file: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def one_schema(schemas: Sequence[Any]) -> Any:
+    """The columns of all schemas, None if one of them has different types."""
+    first = schemas[0]
+    if all(first.equals(other) for other in schemas):
+        return first
+    pa, _ = arrow("schema", "reading")
+    try:
+        open_ended = [pa.schema([field.with_nullable(True) for field in one]) for one in schemas]
+        return pa.unify_schemas(open_ended)
+    except pa.ArrowException:
+        return None
+
+
+def _of_batch(pa: Any, batch: Any, packed: list[str], most: int) -> bytes:
+    names = batch.schema.names
+    try:
+        columns = [cells.told(pa, column) for column in batch.columns]
+        for at, name in enumerate(names):
+            if name in packed:
+                columns[at] = [cell and orjson.loads(cell) for cell in columns[at]]
+    except (ValueError, pa.ArrowException) as error:  # a string that is no UTF-8, no JSON
         if batch.num_rows == 1:
             return refusal(f"damaged: {error}") + b"\n"
         alone = (batch.slice(n, 1) for n in range(batch.num_rows))
-        return b"".join(_of_batch(row, packed, most) for row in alone)
-    return b"".join(_row(row, b"", most) for row in rows)
+        return b"".join(_of_batch(pa, row, packed, most) for row in alone)
+    rows = zip(*columns, strict=True) if columns else ((),) * batch.num_rows
+    return b"".join(_row(dict(zip(names, row, strict=True)), b"", most) for row in rows)
 
 
 def _seekable(file: io.BufferedReader) -> Any:
@@ -193,15 +224,3 @@ def _seekable(file: io.BufferedReader) -> Any:
     spool = Spool()
     spool.fill(iter(lambda: file.read(1 << 20), b""))
     return io.BufferedReader(spool.open())
-
-
-def _other(value: Any) -> Any:
-    """What JSON has no word for: bytes as text or base64, the rest as it is written."""
-    if isinstance(value, bytes):
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            return base64.b64encode(value).decode()
-    if isinstance(value, int):  # beyond 64 bits
-        return float(value)
-    return str(value)

@@ -53,10 +53,12 @@ def summary(
     )
     if len(counts.sources) > 1:
         lines += ["", *_sources(counts)]
+    untouched = counts.records - counts.cleaned - counts.dropped - counts.without_text
+    without = f", {counts.without_text:,} that came without a text" * bool(counts.without_text)
     lines += [
         "",
-        f"records  {counts.records - counts.cleaned - counts.dropped:,} untouched, "
-        f"{counts.cleaned:,} cleaned, {counts.dropped:,} with nothing left",
+        f"records  {untouched:,} untouched, {counts.cleaned:,} cleaned, {counts.dropped:,} with "
+        f"nothing left{without}",
         f"stories  {counts.stories:,} told more than once, {many(counts.retold, 'retelling')}",
     ]
     if done := counts.overrides:
@@ -76,17 +78,7 @@ def summary(
     if counts.rejected:
         lines.append(f"rejected {many(counts.rejected, 'line')}, set aside")
         lines += [f"         {one_line(why)}" for why in counts.why_rejected]
-    empty = [(one_line(name), lines_) for name, lines_ in counts.empty.items()]
-    for name, rejected in empty[:SHOWN]:
-        if rejected:
-            lines.append(
-                f"WARNING  {name}: nothing in it could be read, {many(rejected, 'line')} set "
-                "aside; is it what its name says?"
-            )
-        else:
-            lines.append(f"empty    {name}: no records in it")
-    if len(empty) > SHOWN:
-        lines.append(f"empty    {len(empty) - SHOWN:,} more without a record")
+    lines += warnings(counts)
     if counts.same_ids[0]:
         again, example = counts.same_ids
         lines.append(
@@ -97,6 +89,22 @@ def summary(
         lines.append(f"capped   {many(counts.capped, 'block')} by --max-candidates")
     lines += [f"wrote    {one_line(str(path))}" for path in paths.values() if path.exists()]
     return "\n".join(lines)
+
+
+def warnings(counts: Counts) -> list[str]:
+    """A line for each of the first inputs that held no record."""
+    lines = []
+    for name, rejected in list(counts.empty.items())[:SHOWN]:
+        what = "no records in it"
+        if rejected:
+            what = (
+                f"nothing in it could be read, {many(rejected, 'line')} set aside; is it what its "
+                "name says?"
+            )
+        lines.append(f"WARNING  {one_line(name)}: {what}")
+    if len(counts.empty) > SHOWN:
+        lines.append(f"WARNING  {len(counts.empty) - SHOWN:,} more inputs without a record")
+    return lines
 
 
 def findings(counts: Counts, shown: list[dict[str, Any]]) -> str:
@@ -112,9 +120,11 @@ def findings(counts: Counts, shown: list[dict[str, Any]]) -> str:
     if total > len(shown):
         lines.append(f"and {total - len(shown):,} more")
     found = f"{many(total, 'span')} to clean in {many(counts.cleaned + counts.dropped, 'record')}"
+    nothing = "nothing to clean"
     if counts.rejected:
         lines.append(f"{many(counts.rejected, 'line')} could not be read; try --on-error fail")
-    return "\n".join([*lines, found if total else "nothing to clean"])
+        nothing += f" in the {many(counts.records, 'record')} that could be read"
+    return "\n".join([*lines, found if total else nothing])
 
 
 def _mapping(fields: dict[tuple[str, str], int], records: int) -> str:
