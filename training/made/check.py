@@ -28,8 +28,9 @@ MANNER = {"p", "label", "repeat", "keep", "join", "wrap", "after", "shuffle"}
 KEYS = {
     *("name", "about", "records", "style", "lists", "date", "parts"),
     *("format", "digits", "titles", "blank", "glue_p", "facts", "headline", "article", "variants"),
+    "in_order",
 }
-FORMS = {"wrap", "links", "line"}
+FORMS = {"wrap", "links", "line", "clauses"}
 
 
 class Fault(ValueError):
@@ -100,6 +101,8 @@ class Check:
         for other in spec.get("variants", ()):
             self.must("p" in other and set(other) <= KEYS | {"p"}, "variant", sorted(other))
             self.parts(other.get("parts", {}))
+        for name in spec.get("in_order", ()):
+            self.must(name in spec["lists"], "unknown list", name)
         for name in spec.get("facts", ()):
             self.must(name in SLOTS or name in spec["lists"], "unknown fact", name)
         for title in spec.get("headline", ()):

@@ -37,6 +37,7 @@ SLOT = re.compile(r"\{(\w+|\d+(?:\.\d+)?\.\.\d+(?:\.\d+)?)\}")
 ORDINALS = ("أولاً", "ثانياً", "ثالثاً", "رابعاً", "خامساً", "سادساً", "سابعاً", "ثامناً", "تاسعاً", "عاشراً")
 EASTERN = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 SENTENCE_END = re.compile(r"(?<=[.؟!])\s+")
+CLAUSE_END = re.compile(r"[.،؛]\s+")
 SPARE = 60  # articles beyond an outlet's own, whose headlines stand as links to stories not in it
 LONGEST = 200  # records of one outlet, at most
 
@@ -77,7 +78,11 @@ class Page:
             return self.rnd.choice(values)
         deck = self.decks.get(name)
         if not deck:
-            deck = self.decks[name] = self.rnd.sample(list(values), len(values))
+            if name in self.spec.get("in_order", ()):
+                deck = list(values[::-1])
+            else:
+                deck = self.rnd.sample(list(values), len(values))
+            self.decks[name] = deck
         return deck.pop()
 
     def slot(self, name: str, whole: str) -> str:
@@ -231,25 +236,38 @@ def at_links(paragraph: str, rnd: random.Random) -> list[str]:
     return [*lines, rest] if rest else lines
 
 
-def broken(paras: Sequence[str], rnd: random.Random, how: str, widths: Sequence[int]) -> list[str]:
-    """An article's own paragraphs in another form: `wrap`, `links`, or `line` (all in one)."""
+def broken(
+    paras: Sequence[str], rnd: random.Random, how: str, widths: Sequence[int]
+) -> list[list[str]]:
+    """The lines of each of an article's own paragraphs in another form.
+
+    `wrap`: at one of the widths. `links`: at links. `clauses`: a line for each clause, without
+    its stop or comma. `line`: all paragraphs in one line.
+    """
     if how == "wrap":
         width = rnd.choice(widths)
-        return [t for p in paras for t in wrapped(p, width)]
+        return [wrapped(p, width) for p in paras]
     if how == "links":
-        return [t for p in paras for t in at_links(p, rnd)]
-    return [" ".join(paras)] if paras else []
+        return [at_links(p, rnd) for p in paras]
+    if how == "clauses":
+        return [[t for t in CLAUSE_END.split(p.rstrip(" .،")) if t] for p in paras]
+    return [[" ".join(paras)]] if paras else []
 
 
 def own(spec: Spec, rnd: random.Random, art: Article, how: str) -> list[Line]:
-    """The article's own lines: all its paragraphs, or what the template takes of them."""
+    """The article's own lines: all its paragraphs, or what the template takes of them.
+
+    From format 2 on the lines of one paragraph are tied.
+    """
     paras, said = art["paras"], spec.get("article", {})
     if "paras" in said:
         paras = paras[: rnd.randint(*said["paras"])]
     if not how and "form" in said and rnd.random() < said.get("p", 1):
         how = said["form"]
     widths = said.get("width", [62, 70, 78, 90])
-    return [Line(p, "body") for p in (broken(paras, rnd, how, widths) if how else paras)]
+    pieces = broken(paras, rnd, how, widths) if how else [[p] for p in paras]
+    whole = spec.get("format", 1) >= 2
+    return [Line(t, "body", tied=whole and k > 0) for lines in pieces for k, t in enumerate(lines)]
 
 
 def put(body: list[Line], at: int, lines: list[Line], whole: bool) -> None:
@@ -262,7 +280,7 @@ def put(body: list[Line], at: int, lines: list[Line], whole: bool) -> None:
 
 
 def insert(body: list[Line], page: Page, items: Sequence[Item], prose: list[Line]) -> None:
-    """Puts the article's own lists, tables, verses ... among its paragraphs."""
+    """Puts the article's own lists, tables, verses ... among its paragraphs (their first lines)."""
     rnd = page.rnd
     for item in items:
         if rnd.random() >= (0.7 if isinstance(item, str) else 1):
@@ -275,7 +293,7 @@ def insert(body: list[Line], page: Page, items: Sequence[Item], prose: list[Line
         elif isinstance(item, dict) and "after" in item:
             k = item["after"] if item["after"] >= 0 else len(prose) + 1 + item["after"]
             k = max(0, min(k, len(prose)))
-            at = next(i for i, x in enumerate(body) if x is prose[k - 1]) + 1 if k else 0
+            at = body.index(prose[k]) if k < len(prose) else len(body)
         else:
             at = rnd.randint(1, len(body))
         put(body, at, lines, page.fresh)
@@ -350,7 +368,7 @@ def page_text(
     head, after_title, foot = part("head"), part("after_title"), part("foot")
     prose = own(spec, rnd, art, how)
     body = list(prose)
-    insert(body, page, parts.get("body_insert", []), prose)
+    insert(body, page, parts.get("body_insert", []), [x for x in prose if not x.tied])
     part_off(body, page, parts.get("between", []))
     glue(body, page, parts, spec.get("glue_p", 0.8))
     text: list[str] = []
