@@ -16,15 +16,13 @@ from typing import Any
 from make import SLOT, Item, Spec
 
 LABELS = {"chrome", "related", "byline", "title", "caption", "body"}
-SLOTS = {
-    *("title", "other", "elsewhere", "date", "day", "url"),
-    *("n", "N", "time", "i", "ordinal", "later", "sooner", "year"),
-}
+OLD_SLOTS = {"title", "other", "elsewhere", "date", "url", "n", "N", "time"}
+SLOTS = {*OLD_SLOTS, "day", "i", "ordinal", "later", "sooner", "year"}
 PARTS = {"head", "after_title", "between", "after_body", "foot", "body_insert"}
 GLUE = {"glue_before", "glue_between", "glue_after"}
 STYLES = {"pages", "article", "glued"}
 KINDS = ({"line"}, {"block"}, {"choice"}, {"take", "of"})
-MANNER = {"p", "label", "repeat", "keep", "join", "wrap", "after", "shuffle"}
+MANNER = {"p", "label", "repeat", "keep", "join", "wrap", "after", "shuffle", "inside"}
 KEYS = {
     *("name", "about", "records", "style", "lists", "date", "parts"),
     *("format", "digits", "titles", "blank", "glue_p", "facts", "headline", "article", "variants"),
@@ -93,13 +91,16 @@ class Check:
         self.must(set(spec) <= KEYS, "unknown keys", sorted(set(spec) - KEYS))
         self.must(spec["style"] in STYLES, "style", spec["style"])
         self.must(bool(spec["date"]) and spec["records"] > 0, "date or records")
-        for values in spec["lists"].values():
+        for name, values in spec["lists"].items():
+            self.must(name not in OLD_SLOTS, "a list has the name of a slot:", name)
             self.must(bool(values), "an empty list")
             for value in values:
                 self.text(value)
         self.parts(spec["parts"])
         for other in spec.get("variants", ()):
-            self.must("p" in other and set(other) <= KEYS | {"p"}, "variant", sorted(other))
+            self.must(
+                "p" in other and set(other) <= KEYS | {"p", "title"}, "variant", sorted(other)
+            )
             self.parts(other.get("parts", {}))
         for name in spec.get("in_order", ()):
             self.must(name in spec["lists"], "unknown list", name)

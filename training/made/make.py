@@ -19,6 +19,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -305,7 +306,11 @@ def part_off(body: list[Line], page: Page, items: Sequence[Item]) -> None:
         for _ in range(page.rnd.choice([1, 1, 2])):
             lines = page.lines(item)
             if lines and len(body) > 1:
-                put(body, page.rnd.randint(1, len(body) - 1), lines, False)
+                at = page.rnd.randint(1, len(body) - 1)
+                if isinstance(item, dict) and item.get("inside"):
+                    body[at:at] = lines
+                else:
+                    put(body, at, lines, False)
 
 
 def glue(body: list[Line], page: Page, parts: dict[str, list[str]], often: float) -> None:
@@ -318,13 +323,16 @@ def glue(body: list[Line], page: Page, parts: dict[str, list[str]], often: float
 
     prose = [x for x in body if x.label == "body"]
     before, after, middle = text("glue_before"), text("glue_after"), text("glue_between")
-    if middle:
+    if middle and prose:
         longer = [x for x in prose if len(SENTENCE_END.split(x.text)) > 1]
         if longer:
             line = rnd.choice(longer)
             k = rnd.choice([m.end() for m in SENTENCE_END.finditer(line.text)])
             line.text = line.text[:k] + middle + line.text[k:]
             line.residue, line.label = middle.strip(), "mixed"
+        else:
+            join(body, rnd, middle)
+            prose = [x for x in prose if x in body]
     if not prose:
         return
     first, last = prose[0], prose[-1]
@@ -332,6 +340,20 @@ def glue(body: list[Line], page: Page, parts: dict[str, list[str]], often: float
         mix(first, before, "")
     if after:
         mix(last, before if first is last else "", after)
+
+
+def join(body: list[Line], rnd: random.Random, middle: str) -> None:
+    """Makes one line of two of the article's own that follow each other, residue between them."""
+    pairs = [
+        (x, y)
+        for x, y in pairwise(body)
+        if x.label == y.label == "body" and len(y.text.split()) > 6
+    ]
+    if pairs:
+        line, below = rnd.choice(pairs)
+        line.text = f"{line.text} {middle}{below.text}"
+        line.residue, line.label = middle.strip(), "mixed"
+        body.remove(below)
 
 
 def mix(line: Line, before: str, after: str) -> None:
@@ -357,7 +379,6 @@ def page_text(
     how: str = "",
 ) -> tuple[str, list[Gold]]:
     """The text of a page and the labels of its lines."""
-    spec = variant(spec, rnd)
     page = Page(spec, rnd, art["title"], others, elsewhere, art.get("facts"))
     parts = spec["parts"]
     blank = spec.get("blank", rnd.choice([0, 0, 0.5, 1]))
@@ -403,10 +424,11 @@ def records(
     titles = spec.get("titles", zlib.crc32((tag + spec["name"]).encode()) % 4 > 0)
     for k, art in enumerate(mine):
         others = [x["title"] for x in mine if x is not art] or elsewhere
-        text, labels = page_text(spec, rnd, art, others, elsewhere, how)
+        kind = variant(spec, rnd)
+        text, labels = page_text(kind, rnd, art, others, elsewhere, how)
         record = {"id": f"{tag}{spec['name']}-{k}", "source": spec["name"]}
         if titles:
-            record["title"] = art["title"]
+            record["title"] = kind.get("title", art["title"])
         yield {**record, "text": text}, labels
 
 
