@@ -84,7 +84,9 @@ def pieces(
 ) -> Iterator[bytes]:
     """The bytes of a file in pieces that end where a line ends, as `WholeLines` makes them."""
     lines = WholeLines(most)
-    while data := file.read(CHUNK):  # pieces of one size, however the bytes come
+    # Of a file, pieces of one size, however its bytes come; of a pipe, what there is.
+    take = file.read if file.seekable() else file.read1
+    while data := take(CHUNK):
         if progress is not None:
             progress(len(data))
         yield from lines.feed(data)
