@@ -145,7 +145,8 @@ def test_a_cut_off_file_in_another_encoding(tmp_path, encoding):
 
 def test_without_chardet_it_is_told(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "chardet", None)
-    (tmp_path / "in.jsonl").write_bytes(lines(TEXTS).encode("cp1256"))
+    latin = b'{"text":"a record in ASCII"}\n'
+    (tmp_path / "in.jsonl").write_bytes(latin + lines(TEXTS).encode("cp1256"))
     result = dedup.clean(tmp_path / "in.jsonl")
     assert result.counts.encodings == [
         f"{tmp_path / 'in.jsonl'}: not UTF-8; name it with --encoding, or have it found out: "

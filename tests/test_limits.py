@@ -25,6 +25,7 @@ from test_packed import zip_of
 
 import dedup
 from dedup.cli import main
+from dedup.errors import NothingRead
 from dedup.formats.inputs import as_lines
 from dedup.formats.lines import WholeLines, refused
 from dedup.formats.values import json_lines
@@ -617,7 +618,8 @@ def test_time_grows_with_the_size(tmp_path, what):
         made = make(folder, n)
         sources, settings = made if isinstance(made, tuple) else (made, {})
         start = time.process_time()
-        dedup.clean(sources, folder / "out.jsonl", **settings)
+        with suppress(NothingRead):  # of some of them nothing can be
+            dedup.clean(sources, folder / "out.jsonl", **settings)
         return time.process_time() - start
 
     assert_near_linear(cost, size)
