@@ -45,13 +45,13 @@ def main() -> int:
 
 def measure(folder: Path) -> float:
     """CPU time of `dedup clean` in times of the floor's."""
-    source, target = folder / "in.jsonl", folder / "out.jsonl"
+    source, copy, target = (folder / name for name in ("in.jsonl", "copy.jsonl", "out.jsonl"))
     subprocess.run(
         [sys.executable, str(HERE / "generate.py"), str(source), "--size", str(SIZE_MB)], check=True
     )
     floor = cleaned = float("inf")
     for _ in range(ROUNDS):
-        floor = min(floor, cost(lambda: copy_floor.main(str(source), str(target))))
+        floor = min(floor, cost(lambda: copy_floor.main(str(source), str(copy))))
         cleaned = min(cleaned, cost(lambda: dedup.clean(source, target)))
     return cleaned / floor
 
