@@ -269,12 +269,16 @@ def misfit(
     for r in range(text_start.size):
         at, to, chars = text_start[r], cleaned_at[r], 0
         inside, last = at + 1, text_end[r] - 1
+        if to < 0:
+            return r
         for c in range(first[r], stop[r]):
             start, end = cut_start[c], cut_end[c]
             if start < inside or end <= start or end > last:
                 return r
             size = start - at
             if to + size > cleaned.size or removed_at[c] + end - start > removed.size:
+                return r
+            if removed_at[c] < 0:
                 return r
             if not _same(buf, at, cleaned, to, size):
                 return r
