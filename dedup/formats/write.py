@@ -95,12 +95,13 @@ def _written(judged: Judged, config: Config, base: int, batch: Rows, touched: Bo
         more += [b',"original":', encode.table(batch.original)]
     structs = cleaned.structs(judged, base, kept, removed, more)
     first = np.zeros_like(cuts.first) if annotate else cuts.first  # nothing is cut
+    gone = None if annotate else _gone(batch, cut_start, cut_end)
     for name, which in (("clean", ~dropped), ("dropped", dropped)):
         rows = np.flatnonzero(which)
         spliced = batch.spliced(rows, first, cut_start, cut_end, structs)
         lines.append((name, spliced.lines.data))
-        if not annotate:
-            _prove(batch, cuts, cut_start, cut_end, rows, spliced, text)
+        if gone is not None:
+            _prove(batch, cuts, cut_start, cut_end, rows, spliced, gone)
     if judged.suspicious is not None:
         for number, row in enumerate(batch.each(), base):
             lines.append(("kept", b"".join(_kept_rows(judged, judged.suspicious, number, row))))
@@ -116,8 +117,23 @@ def _written(judged: Judged, config: Config, base: int, batch: Rows, touched: Bo
     )
 
 
+def _gone(batch: Rows, cut_start: I64, cut_end: I64) -> tuple[U8, I64]:
+    """What goes of some rows, as in the rows of removals, and where each piece begins."""
+    out = np.empty(int((cut_end - cut_start).sum()), dtype=np.uint8)
+    bounds = np.zeros(1 + cut_start.size, dtype=np.int64)
+    columns = (np.ascontiguousarray(places[:, None]) for places in (cut_start, cut_end))
+    kernels.join(np.frombuffer(batch.data, dtype=np.uint8), *columns, out, bounds)
+    return out, bounds[:-1].copy()
+
+
 def _prove(
-    batch: Rows, cuts: Cuts, cut_start: I64, cut_end: I64, rows: I64, spliced: Spliced, text: Column
+    batch: Rows,
+    cuts: Cuts,
+    cut_start: I64,
+    cut_end: I64,
+    rows: I64,
+    spliced: Spliced,
+    gone: tuple[U8, I64],
 ) -> None:
     """See that what stays and what goes of some rows, as it is written, is all that there was.
 
@@ -125,17 +141,11 @@ def _prove(
         OwnError: it is not.
     """
     cut = np.flatnonzero(np.diff(cuts.first)[rows])
-    which = rows[cut]
-    data, removed = np.frombuffer(batch.data, dtype=np.uint8), np.empty(0, dtype=np.uint8)
-    bounds = np.zeros(1 + cut_start.size, dtype=np.int64)
-    if which.size:
-        removed = np.empty(int((cut_end - cut_start).sum()), dtype=np.uint8)
-        columns = (np.ascontiguousarray(places[:, None]) for places in (text.start, text.end))
-        kernels.join(data, *columns, removed, bounds)  # as in the rows of removals
+    which, (removed, bounds) = rows[cut], gone
     at = kernels.misfit(
-        data, batch.text_start[which], batch.text_end[which],
+        np.frombuffer(batch.data, dtype=np.uint8), batch.text_start[which], batch.text_end[which],
         cuts.first[which], cuts.first[which + 1], cut_start, cut_end, cuts.start, cuts.end,
-        spliced.lines, spliced.text[cut], removed, bounds[:-1].copy(),
+        spliced.lines, spliced.text[cut], removed, bounds,
     )  # fmt: skip
     if at != kernels.NOT_FOUND:
         raise OwnError(
