@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dedup.index.kernels  # noqa: F401 - theirs are compiled with the others
 from dedup.clean import warm_up
 
 
