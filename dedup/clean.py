@@ -13,7 +13,7 @@ import numpy as np
 from dedup.config import Config
 from dedup.engines import compiled
 from dedup.engines.memory import Memory
-from dedup.errors import ConfigError, NothingRead
+from dedup.errors import ConfigError, InputError, NothingRead
 from dedup.formats import Inputs, Outputs, jsonl, open_inputs
 from dedup.formats.annotations import (
     attribute_files,
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 COPY_SHARE = 0.8  # records that share this much are copies of one, and count once as evidence
 WAITING = "waiting for the index"  # a stage
+LOGS = ("", "-wal", "-shm", "-journal")  # what the names of an index's files end in
 STORY_SHARE = 0.4  # records that share this much tell one story
 
 Source: TypeAlias = "str | os.PathLike[str] | Mapping[str, Any]"
@@ -105,6 +106,8 @@ def clean(
         raise ConfigError("give settings by name or a config, not both")
     config = config or Config(**settings)
     sources = listed(sources)
+    if attributes is not None and not os.fspath(attributes):
+        raise InputError("--attributes: the name is empty; name a folder")
     inputs = open_inputs(sources, config)
     paths = (out, removed, stats, explain_kept, report, spans)
     outputs = Outputs(*(None if path is None else os.fspath(path) for path in paths))
@@ -135,7 +138,7 @@ def clean(
 def files_of(index: str | os.PathLike[str] | None) -> list[str]:
     """The files that an index lies in, while it is written to, too."""
     name = "" if index is None else os.fspath(index)
-    return [name + end for end in ("", "-wal", "-shm", "-journal")] if name else []
+    return [os.path.realpath(name) + end for end in LOGS] if name else []
 
 
 @contextmanager

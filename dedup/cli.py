@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from dedup import __version__, cli_index
 from dedup.config import Config, flag_of
-from dedup.errors import DedupError, InputError, RestoreError, one_line, without_secrets
+from dedup.errors import (
+    ConfigError,
+    DedupError,
+    InputError,
+    RestoreError,
+    one_line,
+    without_secrets,
+)
 
 if TYPE_CHECKING:
     from dedup.result import Result
@@ -49,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.set_threshold(200_000, 20, 20)  # there are many objects, hardly any of them in cycles
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy would start threads for nothing
     try:
+        _see_names(arguments)
         code: int = arguments.run(arguments)
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -67,6 +75,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         said = str(late) or "interrupted; nothing was written"
         print(f"dedup: {said}", file=sys.stderr)
         return 130
+
+
+def _see_names(arguments: argparse.Namespace) -> None:
+    """Refuse empty names: as a rule, a variable of the shell is not set."""
+    for name in ("inputs", "cleaned", "one", "id"):
+        value = getattr(arguments, name, None)
+        if value == "" or (isinstance(value, list) and "" in value):
+            raise ConfigError("an argument is empty; name a file (is a variable not set?)")
+    for name in ("out", *FILES, "config", "overrides", "why"):
+        if getattr(arguments, name, None) == "":
+            raise ConfigError(
+                f"{flag_of(name)}: is empty; give it a value (is a variable not set?), or leave "
+                "it out"
+            )
 
 
 def _warn(lines: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from dedup.formats import kernels
 from dedup.formats.faults import NotARecord, no_text
 from dedup.formats.fields import Parser
 from dedup.formats.outputs import sibling
-from dedup.formats.publish import recover
+from dedup.formats.publish import recover, see_file
 from dedup.formats.row import Object, fields_of, find_texts
 from dedup.formats.sections import with_text
 from dedup.formats.written import lines_of
@@ -240,10 +240,8 @@ class FinishedRun:
     def __init__(self, clean_path: Path, removed_path: Path, config: Config) -> None:
         for path in (clean_path, removed_path):
             recover(path)
-        for path in (clean_path, removed_path):
-            if not path.is_file():
-                hint = "" if path == clean_path else "; name it with --removed"
-                raise InputError(f"{path}: no such file{hint}")
+        see_file(clean_path)
+        see_file(removed_path, "; name it with --removed")
         beside = [sibling(path, "dropped") for path in (clean_path, removed_path)]
         self.dropped = next(filter(Path.is_file, beside), beside[0])
         refuse_mixture(clean_path, removed_path, self.dropped)

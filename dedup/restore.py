@@ -43,10 +43,10 @@ def restore(
         InputError: a file is missing, the files are not of one run, or nothing can be restored.
     """
     clean_path = Path(cleaned)
-    removed_path = Path(removed) if removed else sibling(clean_path, "removed")
+    removed_path = Path(removed) if removed is not None else sibling(clean_path, "removed")
     config = config or Config()
     run = FinishedRun(clean_path, removed_path, config)
-    outputs = Outputs(os.fspath(out) if out else "-")
+    outputs = Outputs("-" if out is None else os.fspath(out))
     outputs.texts = names_of("text", config)
     outputs.paths = {name: path for name, path in outputs.paths.items() if name == "clean"}
     outputs.roles["clean"] = "restored"

@@ -16,13 +16,14 @@ import pytest
 import xxhash
 import zstandard
 
-from dedup import __version__
+from dedup import InputError, __version__, clean
 from dedup.cli import main
 
 KNOWN = (
     ".jsonl, .ndjson, .json, .csv, .tsv, .parquet, .warc, .wet, .html, .txt, .htm, "
     ".jl, .jsonlines (plain, .gz, .zst, .bz2, .xz, in .zip or .tar)"
 )
+FORMS = ".jsonl, .jsonl.gz, .jsonl.zst, .parquet or .txt"
 PARAGRAPHS = (
     "افتتحت بلدية المرسى سوقا جديدا للخضار قرب الميناء القديم، وحضر الافتتاح عشرات الباعة.",
     "وقال رئيس البلدية إن السوق يضم ستين محلا للخضار والفاكهة وموقفا واسعا للشاحنات.",
@@ -310,6 +311,97 @@ def test_left_overs_of_an_earlier_run_go(two):
             "o.jsonl.xz: output is .jsonl, .jsonl.gz, .jsonl.zst, .parquet or .txt; "
             "name it o.jsonl.gz",
         ),
+        *(
+            (["in.jsonl", "-o", name], f"{name}: output is {FORMS}; name it {better}")
+            for name, better in (
+                ("o.csv", "o.jsonl"),
+                ("o.xlsx", "o.jsonl"),
+                ("o.json", "o.jsonl"),
+                ("o.TSV.gz", "o.jsonl.gz"),
+                ("o.parquet.gz", "o.jsonl.gz"),
+                ("o.v2", "o.v2.jsonl"),
+            )
+        ),
+        *(
+            (
+                ["in.jsonl", "-o", "o.jsonl", flag, name],
+                f"{name}: output is {told}; name it {better}",
+            )
+            for flag, name, told, better in (
+                ("--removed", "r.csv", ".jsonl, .jsonl.gz or .jsonl.zst", "r.jsonl"),
+                ("--spans", "r.json", ".jsonl, .jsonl.gz or .jsonl.zst", "r.jsonl"),
+                ("--stats", "s.csv", ".json", "s.json"),
+                ("--report", "r.jsonl.gz", ".html", "r.html"),
+            )
+        ),
+        *(
+            (["in.jsonl", "-o", "o.jsonl", flag, name], f"{name}: is a folder; name a file in it")
+            for flag in ("-o", "--removed", "--stats", "--report", "--explain-kept", "--spans")
+            for name in (".", "empty/", "new/", "empty/..", "/")
+        ),
+        *(
+            (
+                ["in.jsonl", "-o", "o.jsonl", flag, name],
+                f"{name}: Too many levels of symbolic links",
+            )
+            for flag in (
+                "-o",
+                "--removed",
+                "--stats",
+                "--report",
+                "--explain-kept",
+                "--spans",
+                "--index",
+                "--config",
+                "--overrides",
+            )
+            for name in ("loop", "there")
+        ),
+        (["in.jsonl", "-o", "loop/o.jsonl"], "loop/o.jsonl: Too many levels of symbolic links"),
+        (
+            ["in.jsonl", "-o", "x.doc/o.jsonl"],
+            "x.doc/o.jsonl: {two}/x.doc is no folder; name another",
+        ),
+        (
+            ["in.jsonl", "-o", "o.jsonl", "--attributes", "x.doc"],
+            "x.doc/in.jsonl: {two}/x.doc is no folder; name another",
+        ),
+        (["loop", "-o", "o.jsonl"], "loop: Too many levels of symbolic links"),
+        (["links", "-o", "o.jsonl"], "links/a.jsonl: Too many levels of symbolic links"),
+        (
+            ["gone", "-o", "o.jsonl"],
+            "gone/a.jsonl: is a link to what is not there; take it away, or name the files one by "
+            "one",
+        ),
+        (
+            ["in.jsonl", "-o", "o.jsonl", "--index", "no/news.db"],
+            "no/news.db: its folder does not exist; make it first",
+        ),
+        *(
+            (
+                ["in.jsonl", "-o", "o.jsonl", flag, ""],
+                f"{flag}: is empty; give it a value (is a variable not set?), or leave it out",
+            )
+            for flag in (
+                "--out",
+                "--removed",
+                "--stats",
+                "--report",
+                "--explain-kept",
+                "--spans",
+                "--attributes",
+                "--config",
+                "--overrides",
+            )
+        ),
+        (
+            ["in.jsonl", "-o", "o.jsonl", "--index", ""],
+            "--index: the name is empty; name a file, such as news.db",
+        ),
+        (
+            ["in.jsonl", "", "-o", "o.jsonl"],
+            "an argument is empty; name a file (is a variable not set?)",
+        ),
         (["in.jsonl"], "say where to write: -o OUT.jsonl (or look first with --dry-run)"),
         (
             ["in.jsonl", "-o", "o.jsonl", "--threshold", "7"],
@@ -325,12 +417,58 @@ def test_errors_are_one_line_and_leave_nothing(two, arguments, message):
     (two / "empty").mkdir()
     os.mkfifo(two / "pipe")
     (two / "x.doc").write_text("a,b")
+    for name, target in (("loop", "loop"), ("there", "back"), ("back", "there"),
+                         ("links/a.jsonl", "a.jsonl"), ("gone/a.jsonl", "nowhere")):  # fmt: skip
+        (two / name).parent.mkdir(exist_ok=True)
+        (two / name).symlink_to(target)
     (two / "in.removed.jsonl").write_bytes(b"")
     before = sorted(two.rglob("*"))
     done = run("clean", *arguments, cwd=two)
     assert (done.returncode, done.stdout) == (2, b"")
-    assert done.stderr.decode() == f"dedup: {message}\n"
+    assert done.stderr.decode() == f"dedup: {message}\n".replace("{two}", str(two))
     assert sorted(two.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", ["explain", "restore"])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (".", "is a folder; name a file in it"),
+        ("loop", "Too many levels of symbolic links"),
+        ("loop/o.jsonl", "Too many levels of symbolic links"),
+        ("no.jsonl", "no such file"),
+        ("/dev/null", "is no regular file, which can be read twice; copy it into one"),
+    ],
+)
+def test_what_is_no_file_of_a_run_is_told(two, command, name, said):
+    (two / "loop").symlink_to("loop")
+    assert run("clean", "in.jsonl", "-o", "out.jsonl", cwd=two).returncode == 0
+    more = ["a"] if command == "explain" else []
+    for arguments in ([name, *more], ["out.jsonl", *more, "--removed", name]):
+        done = run(command, *arguments, cwd=two)
+        hint = "; name it with --removed" if name == "no.jsonl" and arguments[0] != name else ""
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert done.stderr.decode() == f"dedup: {name}: {said}{hint}\n"
+
+
+def test_a_program_that_names_nothing_is_told(two, monkeypatch):
+    monkeypatch.chdir(two)
+    for wrong in ({"out": ""}, {"out": "o\0.jsonl"}, {"out": "o.jsonl", "removed": ""},
+                  {"out": "o.jsonl", "attributes": ""}, {"sources": ""},
+                  {"sources": "a\0.jsonl"}):  # fmt: skip
+        with pytest.raises(InputError, match="name"):
+            clean(**{"sources": "in.jsonl", **wrong})
+    assert [p.name for p in two.iterdir()] == ["in.jsonl"]
+
+
+def test_an_index_may_be_a_link(two):
+    (two / "far").mkdir()
+    (two / "news.db").symlink_to("far/real.db")
+    for _ in range(2):
+        done = run("clean", "in.jsonl", "-o", "out.jsonl", "--index", "news.db", cwd=two)
+        assert (done.returncode, (two / "far" / "real.db").exists()) == (0, True)
+    assert run("index", "check", "news.db", cwd=two).returncode == 0
+    assert (two / "news.db").is_symlink()
 
 
 @pytest.mark.parametrize("quiet", [(), ("-q",)])

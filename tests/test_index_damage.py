@@ -283,9 +283,9 @@ def test_places_that_cannot_be_an_index_are_one_line(tmp_path):
     for name, said in (
         ("", "the name is empty"),
         ("folder", "a folder, not an index"),
-        ("loop", "unable to open database file"),
-        ("none/news.db", "unable to open database file"),
-        ("in.jsonl/news.db", "unable to open database file"),
+        ("loop", "Too many levels of symbolic links"),
+        ("none/news.db", "its folder does not exist; make it first"),
+        ("in.jsonl/news.db", "its folder does not exist; make it first"),
         ("in.jsonl", "file is not a database"),
         ("short", "file is not a database"),
     ):

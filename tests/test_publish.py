@@ -248,7 +248,7 @@ def test_a_linked_output_stays_a_link(two):
 
 
 def test_restore_replaces_records_only(two, capsys):
-    notes = two / "notes.md"
+    notes = two / "notes.jsonl"
     notes.write_text("# mine\n")
     command = ["restore", "-q", str(two / "out.jsonl"), "-o", str(notes)]
     assert main(command) == 2

@@ -13,7 +13,8 @@ import orjson
 
 from dedup.errors import InputError
 from dedup.formats.cuts import Judged, batches, cuts_of
-from dedup.formats.inputs import JSON_LINES, Input, Inputs
+from dedup.formats.inputs import Input, Inputs
+from dedup.formats.lines import JSON_LINES
 from dedup.formats.outputs import Outputs
 from dedup.formats.write import Put
 from dedup.records import KINDS

@@ -22,7 +22,7 @@ from dedup.formats.encodings import Mender, in_utf8
 from dedup.formats.fields import Fields
 from dedup.formats.given import as_lines
 from dedup.formats.jsonl import BOM, JsonLines
-from dedup.formats.lines import grouped, pieces
+from dedup.formats.lines import JSON_LINES, grouped, pieces
 from dedup.formats.outputs import SIDE
 from dedup.formats.packed import PACKED, SAMPLE, unpacked
 from dedup.formats.pages import html_lines, warc_lines
@@ -72,7 +72,6 @@ KINDS = {
 }
 LINES = KINDS[".jsonl"]
 KINDS[".htm"] = KINDS[".html"]
-JSON_LINES = (".jsonl", ".ndjson", ".jl", ".jsonlines")  # Scrapy has the last two
 KINDS |= dict.fromkeys(JSON_LINES, LINES)
 SMALL, MANY = 1 << 16, 200  # bytes of a batch's lines that wait for others, and how many wait
 KNOWN = f"{', '.join(KINDS)} (plain, {', '.join(PACKED)}, in .zip or .tar)"
@@ -287,7 +286,7 @@ def open_inputs(
             rows.append(source)
             continue
         name = os.fsdecode(source)
-        place = os.path.realpath(name) if Path(name).exists() else name
+        place = os.path.realpath(name) if os.path.exists(name) else name
         if place in named:  # a folder is not looked through again, nor an archive
             continue
         named.add(place)
@@ -344,12 +343,14 @@ def _find(name: str, config: Config) -> Iterator[Input]:
     if name == "-":
         yield _standard_input(config)
         return
+    if not name or "\0" in name:
+        raise InputError(f"the name {name!r} of an input cannot be; name files, folders, or -")
     path = Path(name)
     if path.is_dir():
         found = sorted(p for p in path.rglob("*") if _is_input(p))
         if not found:
             raise InputError(f"{name}: no input in this folder; dedup reads {KNOWN}")
-    elif path.exists():
+    elif _is_there(path):
         found = [path]
     elif glob.has_magic(name):
         paths = [Path(p) for p in sorted(glob.glob(name, recursive=True))]
@@ -367,12 +368,38 @@ def _shown(path: PurePath) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{_shown(path)}: {error.strerror or error}") from error
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is such a file; a link to itself cannot tell."""
+    with _told(path):
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+    return True
+
+
 def _is_input(path: Path) -> bool:
     """Whether a file found in a folder is to be read."""
-    try:
-        return path.is_file() and (_is_read(path) or is_archive(path))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
+    with _told(path):
+        if not (_is_read(path) or is_archive(path)):
+            return False
+        if path.is_symlink() and not path.name.startswith(".#"):  # the lock of an editor
+            try:
+                path.stat()
+            except FileNotFoundError as error:
+                raise InputError(
+                    f"{_shown(path)}: is a link to what is not there; take it away, or name the "
+                    "files one by one"
+                ) from error
+        return path.is_file()
 
 
 def _is_read(path: PurePath) -> bool:

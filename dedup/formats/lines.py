@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from dedup.errors import one_line
 
+JSON_LINES = (".jsonl", ".ndjson", ".jl", ".jsonlines")  # Scrapy has the last two
 CHUNK = 1 << 21  # bytes read at once; a batch is made of so much
 # Begins a line that stands for what could not be read; drawn anew in every process, so that no
 # input has such a line of its own.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import gzip
 import os
+import re
 import select
+import stat
 import sys
 import tempfile
 from collections import Counter
@@ -18,19 +20,36 @@ from typing import IO, Any
 
 from dedup.errors import InputError
 from dedup.formats import columns
+from dedup.formats.lines import JSON_LINES
 from dedup.formats.ours import is_ours
+from dedup.formats.packed import PACKED
 from dedup.formats.publish import (
     Publication,
+    found_at,
     journal_of,
     like_before,
     make_part,
     one_line,
+    place_of,
     recover,
     sweep,
 )
 from dedup.records import Buffer
 
-UNWRITTEN = (".bz2", ".xz")
+FORMS = {  # what the name of an output may end in; it may have no ending
+    "clean": (*JSON_LINES, ".parquet", ".txt"),
+    "attributes": (*JSON_LINES, ".json"),
+    "stats": (".json", ".jsonl"),
+    "report": (".html", ".htm"),
+}
+PACKINGS = (".gz", ".zst")  # that JSON lines may be written in
+TOLD = {
+    "clean": ".jsonl, .jsonl.gz, .jsonl.zst, .parquet or .txt",
+    "stats": ".json",
+    "report": ".html",
+}
+_ENDING = re.compile(r"\.[A-Za-z]+")  # and not that of v1.2
+FLAGS = {"clean": "-o", "kept": "--explain-kept"}
 SIDE = ("removed", "dropped", "rejected")
 AHEAD = 8 << 20  # bytes that the system is asked to write at once
 
@@ -122,17 +141,22 @@ class Outputs:
         self._finished = self._published = False
         self._guarded = False  # whether only what this program wrote is replaced
         self._appended = False
+        named = {"clean": out, "removed": removed, "stats": stats, "kept": kept,
+                 "report": report, "spans": spans}  # fmt: skip
+        for name, given in named.items():
+            if given is not None:
+                _see_name(FLAGS.get(name, f"--{name}"), given)
         self._to_stdout = out == "-"
         if self._to_stdout:
             self._held_back = tempfile.TemporaryFile()  # noqa: SIM115 - until all is published
         if out and not self._to_stdout:
             self.paths["clean"] = Path(out)
-        named = Path(removed) if removed else None
-        if named is None and "clean" in self.paths:
-            named = sibling(self.paths["clean"], "removed")
-        if named is not None:
-            stem = self.paths.get("clean", named)
-            self.paths["removed"] = named
+        gone = Path(removed) if removed else None
+        if gone is None and "clean" in self.paths:
+            gone = sibling(self.paths["clean"], "removed")
+        if gone is not None:
+            stem = self.paths.get("clean", gone)
+            self.paths["removed"] = gone
             self.paths["dropped"] = sibling(stem, "dropped")
             self.paths["rejected"] = sibling(stem, "rejected")
         if stats:
@@ -186,28 +210,38 @@ class Outputs:
         for path, place in zip(self.paths.values(), real, strict=True):
             if real.count(place) > 1:
                 raise InputError(f"{path}: is named for two outputs; give each a file of its own")
-        for path in self.paths.values():
+        for name, path in self.paths.items():
             if os.path.realpath(path) in read:
                 raise InputError(f"{path}: is both input and output; write to another file")
-            if path.is_dir():
+            found = found_at(path)
+            if found is not None and stat.S_ISDIR(found.st_mode):
                 raise InputError(f"{path}: is a folder; name a file in it")
-            if path.exists() and not path.is_file():
+            if found is not None and not stat.S_ISREG(found.st_mode):
                 raise InputError(f"{path}: is no regular file; use -o - or --dry-run instead")
             if path.name == "-":
                 raise InputError("only -o may be standard output; name a file")
-            if path.suffix.lower() in UNWRITTEN:
-                raise InputError(f"{path}: output is .jsonl, .jsonl.gz, .jsonl.zst, .parquet or "
-                                 f".txt; name it {path.stem}.gz")  # fmt: skip
-            if path not in self._own_folder and not path.resolve().parent.is_dir():
-                raise InputError(f"{path}: its folder does not exist; make it first")
+            _see_ending(name, path)
+            self._see_folder(path)
         self._guarded, self._appended = not force, appended
         for name in self.paths:
             self._look_again(name)
 
+    def _see_folder(self, path: Path) -> None:
+        folder = place_of(path).parent
+        if path in self._own_folder:  # which is made, with all above it
+            while (found := found_at(folder)) is None:
+                folder = folder.parent
+        else:
+            found = found_at(folder)
+        if found is None:
+            raise InputError(f"{path}: its folder does not exist; make it first")
+        if not stat.S_ISDIR(found.st_mode):
+            raise InputError(f"{path}: {folder} is no folder; name another")
+
     def _look_again(self, name: str) -> None:
         path, what = self.paths[name], self.roles.get(name, name)
         removed, torn = self.paths.get("removed"), self._appended
-        if self._guarded and not is_ours(path.resolve(), what, removed, torn):
+        if self._guarded and not is_ours(place_of(path), what, removed, torn):
             raise InputError(
                 f"{path}: exists, and dedup did not write it; name another file, or replace it "
                 "with --force"
@@ -217,7 +251,7 @@ class Outputs:
         for path in self.paths.values():
             recover(path)
         for path in self.paths.values():
-            sweep(path.resolve())
+            sweep(place_of(path))
         return self
 
     def write(self, name: str, data: Buffer) -> None:
@@ -240,7 +274,7 @@ class Outputs:
                 self._waiting[name] = 0
 
     def _open(self, name: str) -> None:
-        path = self.paths[name].resolve()  # what a link points to is replaced, not the link
+        path = place_of(self.paths[name])  # what a link points to is replaced, not the link
         with one_line(path):
             if self.paths[name] in self._own_folder:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -284,16 +318,16 @@ class Outputs:
             moves = {}
             for name, part in self._temporary.items():
                 self._look_again(name)
-                moves[part] = self.paths[name].resolve()
+                moves[part] = place_of(self.paths[name])
                 with one_line(self.paths[name]):
                     like_before(part, moves[part])
             gone = [
-                self.paths[name].resolve()
+                place_of(self.paths[name])
                 for name in ("dropped", "rejected")
                 if name in self.paths and name not in self._files and self.paths[name].exists()
             ]
             if moves or gone:
-                first = next(iter(self.paths.values())).resolve()
+                first = place_of(next(iter(self.paths.values())))
                 Publication(moves, gone, journal_of(first)).publish(commit)
             elif commit is not None:
                 commit()
@@ -340,7 +374,7 @@ class Outputs:
 
     def _convert(self, name: str) -> None:
         """Make of JSON lines what the file's name says."""
-        lines, path = self._files[name], self.paths[name].resolve()
+        lines, path = self._files[name], place_of(self.paths[name])
         lines.seek(0)
         with one_line(path):
             made = make_part(path)
@@ -379,9 +413,40 @@ def _sync_file_range() -> Any:
     return ask
 
 
+def _see_name(flag: str, given: str) -> None:
+    """Refuse what is no name of a file, whatever there is on the disk."""
+    if not given or "\0" in given:
+        raise InputError(f"{flag}: the name {'has a zero in it' if given else 'is empty'}; "
+                         "name a file, such as clean.jsonl")  # fmt: skip
+    if os.path.basename(given) in ("", ".", ".."):
+        raise InputError(f"{given}: is a folder; name a file in it")
+
+
+def _see_ending(name: str, path: Path) -> None:
+    """Refuse a name that promises another form than is written."""
+    what = name.partition(" ")[0]
+    forms = FORMS.get(what, JSON_LINES)
+    ending = path.suffix.lower()
+    if ending in ("", *forms):
+        return
+    stem = path.with_suffix("") if ending in PACKED else path
+    inner = stem.suffix.lower()
+    lines = ("", *JSON_LINES, *((".json",) if what == "attributes" else ()))
+    if ending in PACKINGS and what not in ("stats", "report") and inner in lines:
+        return
+    told = TOLD.get(what, ".jsonl, .jsonl.gz or .jsonl.zst")
+    if what == "attributes":
+        raise InputError(f"{path}: is named as its input; attributes are {told}: unpack the input")
+    wanted = told.partition(",")[0] + (".gz" if stem is not path and "gz" in told else "")
+    name = stem.stem if _ENDING.fullmatch(stem.suffix) else stem.name
+    raise InputError(f"{path}: output is {told}; name it {name}{wanted}")
+
+
 def sibling(path: Path, what: str) -> Path:
     """OUT.jsonl -> OUT.<what>.jsonl, compressed as OUT is; JSON lines beside other forms, too."""
-    packing = path.suffix if path.suffix.lower() in (".gz", ".zst") else ""
+    if not path.name:
+        raise InputError(f"{path}: is a folder; name a file in it")
+    packing = path.suffix if path.suffix.lower() in PACKINGS else ""
     stem = path.name.removesuffix(packing)
     for suffix in (".jsonl", ".parquet", ".txt"):
         stem = stem.removesuffix(suffix)

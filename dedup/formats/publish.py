@@ -115,7 +115,7 @@ class Publication:
                         with open(final, "rb") as file, open(before, "xb") as copy:
                             while data := file.read(1 << 20):
                                 copy.write(data)
-                        os.chmod(before, stat.S_IMODE(final.stat().st_mode))
+                        like_before(before, final)
                 self._before[final] = before
 
     def _bring_back(self, path: Path) -> None:
@@ -156,6 +156,43 @@ class Publication:
                     self._journal.unlink(missing_ok=True)
 
 
+def place_of(path: Path) -> Path:
+    """Where a file lies: what a link points to is replaced, not the link."""
+    return Path(os.path.realpath(path))
+
+
+def found_at(path: Path) -> os.stat_result | None:
+    """What is at a place; None for nothing.
+
+    Raises:
+        InputError: it cannot be told, as of a link to itself.
+    """
+    with one_line(path):
+        try:
+            return os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+
+def see_file(path: Path, hint: str = "") -> None:
+    """Refuse what is no file that can be read again and again.
+
+    Args:
+        path: of the file.
+        hint: what to try if there is none.
+
+    Raises:
+        InputError: it is none.
+    """
+    found = found_at(path)
+    if found is None:
+        raise InputError(f"{path}: no such file{hint}")
+    if stat.S_ISDIR(found.st_mode):
+        raise InputError(f"{path}: is a folder; name a file in it")
+    if not stat.S_ISREG(found.st_mode):
+        raise InputError(f"{path}: is no regular file, which can be read twice; copy it into one")
+
+
 def journal_of(path: Path) -> Path:
     """Where the journal of a run lies whose first file this is."""
     return path.with_name(f".{path.name}.{JOURNAL}")
@@ -170,8 +207,11 @@ def recover(path: Path) -> None:
     Raises:
         InputError: it cannot be carried out.
     """
-    journal = journal_of(path.resolve())
-    with one_line(journal):
+    place = place_of(path)
+    if not place.name:  # the root
+        return
+    journal = journal_of(place)
+    with one_line(path):
         try:
             file = journal.open("rb")
         except (FileNotFoundError, NotADirectoryError):
@@ -222,8 +262,11 @@ def like_before(part: Path, final: Path) -> None:
         os.chmod(part, 0o666 & ~umask)
         return
     if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
-        with suppress(OSError):
+        try:
             os.chown(part, before.st_uid, before.st_gid)
+        except OSError:  # only root gives files away; who is in the group may keep that
+            with suppress(OSError):
+                os.chown(part, -1, before.st_gid)
     os.chmod(part, stat.S_IMODE(before.st_mode))
 
 

@@ -85,7 +85,8 @@ class _Telling:
         if isinstance(error, Damaged):
             raise self._store.damaged(str(error)) from error
         if isinstance(error, FAULTS):
-            raise IndexFileError(f"{self._store.path}: {one_line(str(error))}") from error
+            said = getattr(error, "strerror", None) or str(error)
+            raise IndexFileError(f"{self._store.path}: {one_line(said)}") from error
 
 
 class Store:
@@ -125,12 +126,16 @@ class Store:
         self._version = 0
         self._named = bool(self.path)
         self._prompt = prompt and self._named
-        self._file = os.path.abspath(self.path)  # the working directory may change
+        self._file = os.path.realpath(self.path)  # where the log lies, too, of one that is linked
         self._settling: threading.Thread | None = None
         self._inode: tuple[int, int] | None = None
         with self._telling():
             if self._named and os.path.isdir(path):
                 raise IndexFileError(f"{self.path}: a folder, not an index")
+            if self._named and not os.path.isdir(os.path.dirname(self._file)):
+                raise IndexFileError(f"{self.path}: its folder does not exist; make it first")
+            with suppress(FileNotFoundError):  # a link may lead to what is not there yet
+                os.stat(self._file)
             if must_exist and not os.path.exists(path):
                 raise IndexFileError(f"{self.path}: no such index; 'dedup clean --index' makes one")
             self._db = sqlite3.connect(
