@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from dedup import __version__, cli_index
+from dedup import __version__, cli_index, standard
 from dedup.config import Config, flag_of
 from dedup.errors import (
     ConfigError,
@@ -22,6 +22,7 @@ from dedup.errors import (
     one_line,
     without_secrets,
 )
+from dedup.standard import tell
 
 if TYPE_CHECKING:
     from dedup.result import Result
@@ -51,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: done; 1: `check` found something; 2: usage, configuration or input error, or `check` found
     nothing in what could be read and could not read all.
     """
+    standard.hold_places()
     arguments = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _stop)
     gc.set_threshold(200_000, 20, 20)  # there are many objects, hardly any of them in cycles
@@ -58,14 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _see_names(arguments)
         code: int = arguments.run(arguments)
-        if sys.stdout is not None:
-            sys.stdout.flush()
         return code
     except DedupError as error:
         return _wrong(str(error))
-    except BrokenPipeError:
-        # Whoever read our output has enough; keep Python from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read our output has enough
         return 0
     except OSError as error:
         return _wrong(f"{error.filename or 'temporary files'}: {error.strerror or error}")
@@ -73,8 +71,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _wrong("out of memory; try --memory, or a part of the input")
     except KeyboardInterrupt as late:
         said = str(late) or "interrupted; nothing was written"
-        print(f"dedup: {said}", file=sys.stderr)
+        tell(f"dedup: {said}")
         return 130
+    finally:
+        standard.let_go()
 
 
 def _see_names(arguments: argparse.Namespace) -> None:
@@ -91,13 +91,8 @@ def _see_names(arguments: argparse.Namespace) -> None:
             )
 
 
-def _warn(lines: Sequence[str]) -> None:
-    for line in lines:
-        print(line, file=sys.stderr)
-
-
 def _wrong(what: str) -> int:
-    print(f"dedup: {one_line(without_secrets(what))}", file=sys.stderr)
+    tell(f"dedup: {one_line(without_secrets(what))}")
     return 2
 
 
@@ -317,10 +312,10 @@ def _clean(arguments: argparse.Namespace) -> int:
         )
     if not quiet:
         seconds = time.monotonic() - begun
-        print(summary.summary(result.counts, result.fields, result.paths, seconds), file=sys.stderr)
+        tell(summary.summary(result.counts, result.fields, result.paths, seconds))
         _say_more(arguments, result)
     else:
-        _warn(summary.warnings(result.counts))
+        tell(*summary.warnings(result.counts))
     return 0
 
 
@@ -329,7 +324,7 @@ def _warm_up(quiet: bool) -> None:
     from dedup.engines import kept  # noqa: PLC0415
 
     if not quiet and not is_warm() and kept.can_keep():
-        print(COMPILING, file=sys.stderr, flush=True)
+        tell(COMPILING)
     warm_up()
 
 
@@ -338,6 +333,8 @@ def _stream(arguments: argparse.Namespace, config: Config) -> int:
         raise InputError("--stream cleans standard input to standard output: dedup clean - -o -")
     if any(getattr(arguments, name) for name in FILES if name != "removed"):
         raise InputError("--stream writes nothing but records and --removed; all else needs a run")
+    if sys.stdin is None:
+        raise InputError("standard input: is closed; pipe JSON lines into it")
     begun = time.monotonic()
     from dedup.clean import files_of, nothing_read  # noqa: PLC0415
     from dedup.formats.outputs import StandardOutput  # noqa: PLC0415
@@ -357,7 +354,7 @@ def _stream(arguments: argparse.Namespace, config: Config) -> int:
         )
     if not arguments.quiet:
         seconds = time.monotonic() - begun
-        print(summary.summary(cleaner.counts, {}, {}, seconds), file=sys.stderr)
+        tell(summary.summary(cleaner.counts, {}, {}, seconds))
     if cleaner.counts.rejected and not cleaner.counts.records:
         raise nothing_read(cleaner.counts)
     return 0
@@ -365,13 +362,13 @@ def _stream(arguments: argparse.Namespace, config: Config) -> int:
 
 def _say_more(arguments: argparse.Namespace, result: Result) -> None:
     if arguments.dry_run:
-        print("dry run  nothing was written", file=sys.stderr)
+        tell("dry run  nothing was written")
     elif arguments.out == "-" and not arguments.removed:
-        print("note     removals were not kept; name a file with --removed PATH", file=sys.stderr)
+        tell("note     removals were not kept; name a file with --removed PATH")
     if arguments.verbose:
         for place in list(result.groups)[:20]:
             id_, start, end, _ = place[0]
-            print(f"group    {len(place)} x {one_line(id_)} [{start}:{end}]", file=sys.stderr)
+            tell(f"group    {len(place)} x {one_line(id_)} [{start}:{end}]")
 
 
 def _restore(arguments: argparse.Namespace) -> int:
@@ -389,11 +386,11 @@ def _restore(arguments: argparse.Namespace) -> int:
     except RestoreError as error:
         wrong, count = error.wrong, error.restored
     for line in wrong[:SHOWN]:
-        print(f"dedup: {one_line(line)}", file=sys.stderr)
+        tell(f"dedup: {one_line(line)}")
     if len(wrong) > SHOWN:
-        print(f"dedup: {len(wrong) - SHOWN:,} more that do not fit", file=sys.stderr)
+        tell(f"dedup: {len(wrong) - SHOWN:,} more that do not fit")
     if not arguments.quiet:
-        print(f"restored {count:,} records", file=sys.stderr)
+        tell(f"restored {count:,} records")
     return 2 if wrong else 0
 
 
@@ -408,7 +405,7 @@ def _explain(arguments: argparse.Namespace) -> int:
         removed=arguments.removed,
         config=Config(text_field=arguments.text_field, id_field=arguments.id_field),
     )
-    sys.stdout.write(told)
+    standard.say(told)
     return 0
 
 
@@ -426,13 +423,15 @@ def _check(arguments: argparse.Namespace) -> int:
         found = check(arguments.inputs, most=arguments.show, config=config, progress=bar.tell)
     if not quiet:
         seconds = time.monotonic() - begun
-        print(summary.summary(found.counts, found.fields, {}, seconds), file=sys.stderr)
+        tell(summary.summary(found.counts, found.fields, {}, seconds))
     else:
-        _warn(summary.warnings(found.counts))
+        tell(*summary.warnings(found.counts))
     if arguments.json:
-        print(json.dumps(found.as_json(), ensure_ascii=False, indent=2))
+        told = json.dumps(found.as_json(), ensure_ascii=False, indent=2)
     else:
-        print(summary.findings(found.counts, found.findings))
+        told = summary.findings(found.counts, found.findings)
+    if sys.stdout is not None:  # the exit code says the most of it
+        standard.say(f"{told}\n")
     if arguments.exit_zero or found.clean:
         return 0
     if found.found:
@@ -453,7 +452,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     _warm_up(arguments.quiet)
     found = compare(arguments.one, arguments.other, config=config).as_json()
     as_json = arguments.json
-    sys.stdout.write(
+    standard.say(
         json.dumps(found, ensure_ascii=False, indent=2) + "\n" if as_json else overlap(found)
     )
     return 0
@@ -474,7 +473,7 @@ class _Bar:
     def tell(self, stage: str, done: int, total: int) -> None:
         """A stage has come so far."""
         if stage == WAITING and not self._quiet:
-            print("dedup: another run is writing to the index; waiting for it", file=sys.stderr)
+            tell("dedup: another run is writing to the index; waiting for it")
         if stage == WAITING or not self.shown:
             return
         if stage != self._stage:

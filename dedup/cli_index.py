@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dedup.errors import ConfigError, IndexFileError, one_line
+from dedup.standard import say, tell
 
 
 def add(commands: Any) -> None:
@@ -49,13 +50,16 @@ def _info(arguments: argparse.Namespace) -> int:
     size = f"{told['bytes'] / 1e6:,.1f} MB"
     if told["bytes_per_block"]:
         size += f", {told['bytes_per_block']:.0f} bytes a block"
-    print(f"index    {told['path']}: {size}")
-    print(f"holds    {told['records']:,} records, {told['blocks']:,} blocks")
+    lines = [
+        f"index    {told['path']}: {size}",
+        f"holds    {told['records']:,} records, {told['blocks']:,} blocks",
+    ]
     if told["runs"]:
-        print(f"runs     {told['runs']:,}, {told['first_run']} to {told['last_run']}")
-    print(f"made     with {settings}")
+        lines.append(f"runs     {told['runs']:,}, {told['first_run']} to {told['last_run']}")
+    lines.append(f"made     with {settings}")
     for name, records in sorted(told["sources"].items(), key=lambda item: (-item[1], item[0])):
-        print(f"source   {records:>9,}  {one_line(name)}")
+        lines.append(f"source   {records:>9,}  {one_line(name)}")
+    say("\n".join((*lines, "")))
     return 0
 
 
@@ -77,10 +81,9 @@ def _check(arguments: argparse.Namespace) -> int:
     from dedup.index.care import check  # noqa: PLC0415
 
     wrong = check(_open(arguments.index))
-    for line in wrong:
-        print(f"{arguments.index}: {line}")
-    if not wrong:
-        print(f"{arguments.index}: no damage found")
+    lines = [f"{arguments.index}: {line}\n" for line in wrong or ("no damage found",)]
+    if sys.stdout is not None:  # the exit code says the most of it
+        say("".join(lines))
     return int(bool(wrong))
 
 
@@ -89,7 +92,7 @@ def _prune(arguments: argparse.Namespace) -> int:
 
     age = seconds(arguments.older_than)
     gone = prune(_open(arguments.index), age, arguments.source)
-    print(f"forgot {gone:,} records", file=sys.stderr)
+    tell(f"forgot {gone:,} records")
     return 0
 
 
@@ -97,7 +100,7 @@ def _merge(arguments: argparse.Namespace) -> int:
     from dedup.index.care import merge  # noqa: PLC0415
 
     added = merge(_open(arguments.index), _open(arguments.other))
-    print(f"added {added:,} records", file=sys.stderr)
+    tell(f"added {added:,} records")
     return 0
 
 

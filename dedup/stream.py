@@ -23,7 +23,7 @@ from dedup.formats.given import as_lines
 from dedup.formats.inputs import Inputs, listed, piece
 from dedup.formats.lines import CHUNK, WholeLines
 from dedup.formats.outputs import Outputs, StandardOutput
-from dedup.formats.publish import sync_folders
+from dedup.formats.publish import one_line, sync_folders
 from dedup.index.index import Index
 from dedup.records import Counts
 from dedup.result import Result
@@ -329,7 +329,8 @@ def _gather(handle: int, lines: WholeLines) -> tuple[bytes, bool]:
         wait = COMMIT if until is None else max(0.0, until - time.monotonic())
         if not select.select([handle], [], [], wait)[0]:
             break
-        data = os.read(handle, 1 << 16)
+        with one_line("standard input"):
+            data = os.read(handle, 1 << 16)
         if not data:
             ended = True
             break

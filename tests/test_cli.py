@@ -559,6 +559,84 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(two):
     assert failed.stderr == b"dedup: standard output: No space left on device\n"
 
 
+CLOSED = "standard output: is closed; "
+NEEDED = f"{CLOSED}name a file with -o"
+SAID = f"{CLOSED}send it to a file, or to another program"
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "without_input", "without_output"),
+    [
+        (["clean", "in.jsonl", "-o", "new.jsonl"], 0, "", ""),
+        (["clean", "in.jsonl", "-o", "-"], 0, "", NEEDED),
+        (["clean", "-", "-o", "new.jsonl"], 0, "standard input: is closed; name a file", ""),
+        (["clean", "-", "-o", "-", "--stream"], 0,
+         "standard input: is closed; pipe JSON lines into it", NEEDED),
+        (["check", "in.jsonl"], 1, "", ""),
+        (["explain", "out.jsonl", "a"], 0, "", SAID),
+        (["restore", "out.jsonl"], 0, "", NEEDED),
+        (["compare", "in.jsonl", "in.jsonl"], 0, "", SAID),
+        (["index", "info", "news.db"], 0, "", SAID),
+        (["clean", "none.jsonl", "-o", "new.jsonl"], 2, "", ""),
+    ],
+)  # fmt: skip
+def test_standard_streams_may_be_closed(two, command, code, without_input, without_output):
+    assert (
+        run("clean", "in.jsonl", "-o", "out.jsonl", "--index", "news.db", cwd=two).returncode == 0
+    )
+
+    def done(closed):
+        files = {path: path.read_bytes() for path in two.glob("new.*")}
+        shell = " ".join(
+            [sys.executable, "-m", "dedup", *command, "<in.jsonl >said 2>told", closed]
+        )
+        code = subprocess.run(["sh", "-c", shell], cwd=two, check=False, timeout=60).returncode
+        assert files in ({}, {path: path.read_bytes() for path in two.glob("new.*")})
+        return code, (two / "said").read_bytes(), (two / "told").read_text()
+
+    as_ever, all_said, _ = done("")
+    assert as_ever == code
+    assert done("2>&-")[:2] == (code, all_said)
+    for closed, wrong in (("<&-", without_input), (">&-", without_output)):
+        found, said, told = done(closed)
+        assert found == (2 if wrong else code)
+        assert said == (b"" if wrong or closed == ">&-" else all_said)
+        assert "Traceback" not in told
+        assert not wrong or told == f"dedup: {wrong}\n"
+    every = done("<&- >&- 2>&-")
+    assert every == (2 if without_input or without_output else code, b"", "")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["check", "in.jsonl", "-q"], ["explain", "out.jsonl", "a"], ["restore", "out.jsonl", "-q"],
+     ["compare", "in.jsonl", "in.jsonl"], ["index", "info", "news.db"],
+     ["index", "check", "news.db"], ["index", "export", "news.db"]],
+)  # fmt: skip
+def test_a_full_disk_behind_standard_output_is_one_line(two, command):
+    assert (
+        run("clean", "in.jsonl", "-o", "out.jsonl", "--index", "news.db", cwd=two).returncode == 0
+    )
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([sys.executable, "-m", "dedup", *command], cwd=two, check=False,
+                              stdout=full, stderr=subprocess.PIPE, timeout=60)  # fmt: skip
+    assert done.stderr.decode() == "dedup: standard output: No space left on device\n"
+    assert done.returncode == 2
+    alone = run(*command, cwd=two, PYTHONIOENCODING="ascii")
+    assert alone.stderr == b""
+
+
+def test_nothing_fails_because_nobody_reads_what_is_told(two):
+    for arguments, code in ((["in.jsonl", "-o", "new.jsonl"], 0), (["none", "-o", "x.jsonl"], 2)):
+        told, write = os.pipe()
+        os.close(told)
+        done = subprocess.run([sys.executable, "-m", "dedup", "clean", *arguments], cwd=two,
+                              check=False, stderr=write, timeout=60)  # fmt: skip
+        os.close(write)
+        assert done.returncode == code
+    assert rows(two / "new.jsonl")
+
+
 def test_a_reader_that_leaves_early_is_no_error(two):
     many = jsonl(*({"id": n, "text": f"نص رقم {n} لا يشبه غيره {n * 7919}"} for n in range(20000)))
     (two / "many.jsonl").write_bytes(many)

@@ -29,6 +29,7 @@ LAYERS = [
     "dedup.compare",
     "dedup.stream",
     "dedup.adapters",
+    "dedup.standard",
     "dedup.cli_index",
     "dedup.cli",
     "dedup.__main__",

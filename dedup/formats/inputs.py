@@ -26,6 +26,7 @@ from dedup.formats.lines import JSON_LINES, grouped, pieces
 from dedup.formats.outputs import SIDE
 from dedup.formats.packed import PACKED, SAMPLE, unpacked
 from dedup.formats.pages import html_lines, warc_lines
+from dedup.formats.publish import one_line
 from dedup.formats.row import Rows
 from dedup.formats.spool import Spool
 from dedup.formats.tables import csv_lines, one_schema, parquet_lines, parquet_schema
@@ -449,12 +450,17 @@ def _open(path: Path) -> io.BufferedReader:
     return unpacked(io.BufferedReader(io.FileIO(path), SAMPLE), _shown(path))
 
 
+def _from_standard_input() -> bytes:
+    with one_line("standard input"):
+        return sys.stdin.buffer.read(1 << 20)
+
+
 def _standard_input(config: Config) -> Input:
     """Standard input, kept in a temporary file since it is read twice; JSONL or a raw dump."""
     if sys.stdin is None:
         raise InputError("standard input: is closed; name a file")
     spool = Spool()
-    spool.fill(iter(lambda: sys.stdin.buffer.read(1 << 20), b""))
+    spool.fill(iter(_from_standard_input, b""))
 
     def again() -> io.BufferedReader:
         return unpacked(io.BufferedReader(spool.open(), SAMPLE), "standard input")

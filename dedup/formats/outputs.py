@@ -60,13 +60,16 @@ class StandardOutput:
     Without a buffer of its own (PYTHONUNBUFFERED), or where it does not block and its reader is
     slow, it takes a part at a time: the rest waits.
 
+    Args:
+        instead: what to try where it is closed.
+
     Raises:
         InputError: it is closed, or the disk is full.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, instead: str = "name a file with -o") -> None:
         if sys.stdout is None:
-            raise InputError("standard output: is closed; name a file with -o")
+            raise InputError(f"standard output: is closed; {instead}")
         self._file = sys.stdout.buffer
 
     def write(self, data: Buffer) -> None:
@@ -205,6 +208,8 @@ class Outputs:
         Raises:
             InputError: one of the outputs cannot be written.
         """
+        if self._to_stdout:
+            StandardOutput()  # said now, not when all is done
         read = {os.path.realpath(path) for path in taken}
         real = [os.path.realpath(path) for path in self.paths.values()]
         for path, place in zip(self.paths.values(), real, strict=True):
