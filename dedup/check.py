@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import orjson
 
 from dedup.clean import Progress, Source, clean
 from dedup.config import Config
-from dedup.errors import InputError
+from dedup.errors import InputError, brief
 from dedup.finished import refuse_mixture
 from dedup.formats.inputs import listed
 from dedup.formats.outputs import sibling
@@ -83,7 +84,7 @@ def check(
         DedupError: an input or setting cannot be used, or there is not one record.
     """
     if most < 0:
-        raise InputError(f"--show: {most} is no number of findings; try 20")
+        raise InputError(f"--show: {brief(most)} is no number of findings; try 20")
     named = listed(sources)
     for path in (Path(one) for one in named if isinstance(one, (str, os.PathLike))):
         if path.is_file() and sibling(path, "removed").is_file():
@@ -95,5 +96,7 @@ def check(
         counts = result.counts
         with removed.open("rb") as lines:
             rows = map(orjson.loads, lines)
-            findings = list(islice((row for row in rows if row["kind"] != "blank"), most))
+            findings = list(
+                islice((row for row in rows if row["kind"] != "blank"), min(most, sys.maxsize))
+            )
     return Checked(counts, result.fields, findings)

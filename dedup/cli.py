@@ -19,6 +19,7 @@ from dedup.errors import (
     DedupError,
     InputError,
     RestoreError,
+    brief,
     one_line,
     without_secrets,
 )
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 WAITING = "waiting for the index"
 FILES = ("removed", "stats", "explain_kept", "report", "spans", "attributes")  # outputs besides OUT
 SHOWN = 20  # lines about records that cannot be restored
+LONGEST = 500  # characters of what is said of arguments
 COMPILING = "dedup: compiling for this machine, once; later runs start at once"
 
 EXAMPLES = """\
@@ -53,11 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     nothing in what could be read and could not read all.
     """
     standard.hold_places()
-    arguments = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _stop)
     gc.set_threshold(200_000, 20, 20)  # there are many objects, hardly any of them in cycles
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy would start threads for nothing
     try:
+        arguments = _parser().parse_args(argv)
         _see_names(arguments)
         code: int = arguments.run(arguments)
         return code
@@ -103,8 +105,13 @@ def _stop(number: int, frame: object) -> None:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the arguments; one of them may be an address with a password."""
-        super().error(without_secrets(message))
+        """Say in one line what is wrong with the arguments; one of them may be an address with a
+        password.
+        """
+        told = one_line(without_secrets(message))
+        told = told if len(told) <= LONGEST else f"{told[:LONGEST]}…"
+        tell(f"dedup: {told}; see {self.prog} --help")
+        self.exit(2)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -183,7 +190,7 @@ def _add_explain(commands: Any) -> None:
     )
     explain.add_argument("cleaned", metavar="CLEAN", help="what 'dedup clean' wrote")
     explain.add_argument("id", nargs="?", metavar="ID", help="id of a record")
-    explain.add_argument("--block", type=int, metavar="N", help="only its paragraph N, from 1")
+    explain.add_argument("--block", type=_int, metavar="N", help="only its paragraph N, from 1")
     explain.add_argument(
         "--why", metavar="TEXT", help="paragraphs with these words, in any spelling"
     )
@@ -204,7 +211,7 @@ def _add_check(commands: Any) -> None:
     check.add_argument("--exit-zero", action="store_true", help="exit with 0 all the same")
     check.add_argument("--json", action="store_true", help="the verdict as JSON")
     check.add_argument(
-        "--show", type=int, default=20, metavar="N", help="findings at most (default: 20)"
+        "--show", type=_int, default=20, metavar="N", help="findings at most (default: 20)"
     )
     _add_verbosity(check)
     _add_settings(check)
@@ -249,17 +256,24 @@ def _add_setting(group: Any, name: str, default: Any, meta: dict[str, Any]) -> N
             *flags, action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=text
         )
         return
-    many = default == ()
+    many, how = default == (), type(default)
     shown = " (may be given several times)" if many else f" (default: {default})"
     group.add_argument(
         *flags,
-        type=str if many else _word if meta["choices"] else type(default),
+        type=str if many else _word if meta["choices"] else _int if how is int else how,
         action="append" if many else "store",
         choices=meta["choices"] or None,
         default=argparse.SUPPRESS,
         metavar=meta["metavar"] or None,
         help=text + (shown if default != "" else ""),
     )
+
+
+def _int(value: str) -> int:
+    try:
+        return int(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{brief(value)} is no whole number") from None
 
 
 def _word(value: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import lru_cache
 from typing import Any
 
-from dedup.errors import ConfigError
+from dedup.errors import ConfigError, brief
 
 
 def _setting(
@@ -182,6 +182,8 @@ class Config:
             if setting.default == () and isinstance(value, list):
                 object.__setattr__(self, setting.name, tuple(value))
             _check(setting, getattr(self, setting.name))
+            if isinstance(setting.default, float):
+                object.__setattr__(self, setting.name, float(value))
         self.memory_limit()
         self.record_limit()
         self._check_encoding()
@@ -201,7 +203,7 @@ class Config:
 
                 near = difflib.get_close_matches(name, names, 1)
                 hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
-                raise ConfigError(f"{name!r} is no setting; {hint}")
+                raise ConfigError(f"{brief(name)} is no setting; {hint}")
         return cls(**settings)
 
     def outlets(self) -> dict[str, str]:
@@ -211,7 +213,8 @@ class Config:
             name, is_, other = (part.strip() for part in entry.partition("="))
             if not (name and is_ and other):
                 raise ConfigError(
-                    f"{flag_of('same_source')}: {entry!r} is not NAME=OTHER; try bbc.com=bbc.co.uk"
+                    f"{flag_of('same_source')}: {brief(entry)} is not NAME=OTHER; "
+                    "try bbc.com=bbc.co.uk"
                 )
             found[other] = name
         return found
@@ -221,11 +224,14 @@ class Config:
         return _size("memory", self.memory, LEAST_MEMORY) if self.memory else None
 
     def _check_encoding(self) -> None:
-        try:
-            codecs.lookup(self.encoding or "utf-8")
-        except LookupError as error:
+        try:  # to decode as it will be done: not every codec is one of text
+            written = "{}\n".encode(self.encoding or "utf-8")
+            codecs.getincrementaldecoder(self.encoding or "utf-8")("surrogateescape").decode(
+                written
+            )
+        except (LookupError, ValueError, TypeError) as error:
             raise ConfigError(
-                f"{flag_of('encoding')}: {self.encoding!r} is no encoding; try windows-1256"
+                f"{flag_of('encoding')}: {brief(self.encoding)} is no encoding; try windows-1256"
             ) from error
 
     def record_limit(self) -> int:
@@ -235,12 +241,13 @@ class Config:
 
 @lru_cache(maxsize=64)
 def _size(name: str, value: str, least: int) -> int:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) *([KMG])(?:i?B)?", value, re.IGNORECASE)
+    number = r"([0-9]{1,9}(?:\.[0-9]{1,9})?)"
+    found = re.fullmatch(number + " *([KMG])(?:i?B)?", value, re.IGNORECASE)
     size = float(found[1]) * _UNITS[found[2].upper()] if found else 0.0
     if size < least:
         smallest = f"{least >> 20}M" if least >> 20 else f"{least >> 10}K"
         raise ConfigError(
-            f"{flag_of(name)}: {value!r} is not a size of {smallest} or more; try 800M or 2G"
+            f"{flag_of(name)}: {brief(value)} is not a size of {smallest} or more; try 800M or 2G"
         )
     return int(size)
 
@@ -263,23 +270,23 @@ def _check(setting: Field[Any], value: Any) -> None:
     )
     if not right or (isinstance(value, bool) and not isinstance(default, bool)):
         raise ConfigError(
-            f"{flag}: {value!r} is not a {type(default).__name__}; the default is {default!r}"
+            f"{flag}: {brief(value)} is not a {type(default).__name__}; the default is {default!r}"
         )
     if setting.name.endswith("_field") and re.search(r"""[\\"\x00-\x1f]""", value):
         raise ConfigError(
-            f"{flag}: {value!r} has a quote, a backslash or a control character in it; "
+            f"{flag}: {brief(value)} has a quote, a backslash or a control character in it; "
             "rename the field in the input"
         )
     if meta["choices"] and value not in meta["choices"]:
-        raise ConfigError(f"{flag}: {value!r} is not one of {', '.join(meta['choices'])}")
+        raise ConfigError(f"{flag}: {brief(value)} is not one of {', '.join(meta['choices'])}")
     low, high = meta["low"], meta["high"]
     if low is not None and not low <= value <= high:
-        raise ConfigError(f"{flag}: {value!r} is not between {low} and {high}; try {default}")
+        raise ConfigError(f"{flag}: {brief(value)} is not between {low} and {high}; try {default}")
 
 
 def _check_words(flag: str, value: Any, choices: tuple[str, ...]) -> None:
     if not isinstance(value, tuple) or not all(isinstance(word, str) for word in value):
-        raise ConfigError(f"{flag}: {value!r} is not a list of strings")
+        raise ConfigError(f"{flag}: {brief(value)} is not a list of strings")
     for word in value:
         if choices and word not in choices:
-            raise ConfigError(f"{flag}: {word!r} is not one of {', '.join(choices)}")
+            raise ConfigError(f"{flag}: {brief(word)} is not one of {', '.join(choices)}")

@@ -115,6 +115,15 @@ def one_line(text: str) -> str:
                    else ascii(c)[1:-1] for c in text)  # fmt: skip
 
 
+def brief(value: object, most: int = 60) -> str:
+    """A value as a message shows it: of a long one the beginning."""
+    try:
+        told = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits; lists in lists
+        return f"such a {type(value).__name__}"
+    return told if len(told) <= most else f"{told[:most]}…"
+
+
 _NAMED = re.compile(r"\b((?:redis|rediss|unix):/*).*@", re.IGNORECASE | re.DOTALL)
 _OPTION = re.compile(r"([?&](?:username|password)=)[^&\s]*", re.IGNORECASE)
 

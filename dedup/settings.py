@@ -15,6 +15,8 @@ if sys.version_info >= (3, 11):
 else:  # the same parser, from before it came with Python
     import tomli as tomllib
 
+MOST = 1 << 20  # bytes of a file
+
 
 def config_of(path: str | os.PathLike[str], **overriding: Any) -> Config:
     """The config that a TOML file and some settings by name, which come first, make.
@@ -28,13 +30,21 @@ def config_of(path: str | os.PathLike[str], **overriding: Any) -> Config:
     name = os.fspath(path)
     Config.of(overriding)  # what is wrong there is not the file's fault
     try:
-        tables = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        with Path(path).open("rb") as file:
+            written = file.read(MOST + 1)
+        if len(written) > MOST:
+            raise ConfigError(f"{name}: more than {MOST:,} bytes; a file of settings is short")
+        tables = tomllib.loads(written.decode("utf-8-sig").replace("\r\n", "\n"))
     except OSError as error:
         raise ConfigError(f"{name}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{name}: not UTF-8; save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{name}: not TOML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{name}: lists or tables too deep in each other") from error
+    except ValueError as error:
+        raise ConfigError(f"{name}: a number has too many digits: {error}") from error
     try:
         return Config.of({**_settings(tables), **overriding})
     except ConfigError as error:
@@ -50,8 +60,13 @@ def _settings(tables: dict[str, Any]) -> dict[str, Any]:
         if table not in found:
             continue
         groups = found.pop(table)
-        if not isinstance(groups, dict) or not all(isinstance(g, list) for g in groups.values()):
+        if not isinstance(groups, dict) or not all(map(_are_words, groups.values())):
             raise ConfigError(f"[{table}]: a line is NAME = [WORDS, ...]; such as {example}")
         pairs = [f"{name}={words}" for name, group in groups.items() for words in group]
-        found[setting] = [*found.get(setting, ()), *pairs]
+        before = found.get(setting, [])
+        found[setting] = [*before, *pairs] if isinstance(before, list) else before
     return found
+
+
+def _are_words(group: Any) -> bool:
+    return isinstance(group, list) and all(isinstance(words, str) for words in group)

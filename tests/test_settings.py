@@ -7,6 +7,7 @@ import json
 import pytest
 
 import dedup
+from dedup.cli import main
 from dedup.settings import config_of
 
 BODY = (
@@ -145,6 +146,28 @@ def test_a_file_says_what_flags_say(tmp_path):
         ("text-field = 'a\"b'", "--text-field: 'a\"b' has a quote, a backslash or a control "
          "character in it; rename the field in the input"),
         ("threshold =", "not TOML: Invalid value (at end of document)"),
+        ("threshold = nan", "--threshold: nan is not between 0.3 and 1.0; try 0.7"),
+        ("threshold = -1e999", "--threshold: -inf is not between 0.3 and 1.0; try 0.7"),
+        (f"seed = {'9' * 400}",
+         f"--seed: {'9' * 60}… is not between 0 and 4294967295; try 1"),
+        (f"seed = 0x{'f' * 5000}",
+         "--seed: such a int is not between 0 and 4294967295; try 1"),
+        (f"memory = '{'9' * 400}G'",
+         f"--memory: '{'9' * 59}… is not a size of 512M or more; try 800M or 2G"),
+        ("threshold = 2024-01-01",
+         "--threshold: datetime.date(2024, 1, 1) is not a float; the default is 0.7"),
+        ("workers = true", "--workers: True is not a int; the default is 1"),
+        *((f"encoding = '{name}'", f"--encoding: '{name}' is no encoding; try windows-1256")
+          for name in ("base64", "rot13", "idna", "punycode", "undefined", "x" * 50)),
+        ('encoding = "\\u0000"', "--encoding: '\\x00' is no encoding; try windows-1256"),
+        ("[markers]\nheader = [1]", "[markers]: a line is NAME = [WORDS, ...]; such as "
+         'header = ["تابعونا على"]'),
+        ('marker = "x"\n[markers]\nheader = ["y"]', "--marker: 'x' is not a list of strings"),
+        ("a = " + "[" * 50_000, "lists or tables too deep in each other"),
+        ("a = " + "{a=" * 3000 + "1" + "}" * 3000, "lists or tables too deep in each other"),
+        ("#" * ((1 << 20) + 1), "more than 1,048,576 bytes; a file of settings is short"),
+        ("threshold = 0.8\0",
+         "not TOML: Expected newline or end of document after a statement (at line 1, column 16)"),
     ],
 )  # fmt: skip
 def test_what_a_file_says_wrong_is_told(tmp_path, text, said):
@@ -153,6 +176,54 @@ def test_what_a_file_says_wrong_is_told(tmp_path, text, said):
     with pytest.raises(dedup.ConfigError) as wrong:
         config_of(path)
     assert str(wrong.value) == f"{path}: {said}"
+
+
+@pytest.mark.parametrize("data", [bytes(range(256)), "threshold = 0.8".encode("utf-16")])
+def test_a_file_that_is_no_text_is_told(tmp_path, data):
+    (tmp_path / "dedup.toml").write_bytes(data)
+    with pytest.raises(dedup.ConfigError, match=r"dedup\.toml: not UTF-8; save it as UTF-8$"):
+        config_of(tmp_path / "dedup.toml")
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "dedup.toml").write_bytes(b"\xef\xbb\xbfthreshold = 1\r\n")
+    assert str(config_of(tmp_path / "dedup.toml").threshold) == "1.0"
+
+
+def test_a_number_of_thousands_of_digits_in_a_file(tmp_path):
+    (tmp_path / "dedup.toml").write_text(f"threshold = {'9' * 5000}")
+    with pytest.raises(dedup.ConfigError, match=r"too many digits|is not between 0.3 and 1.0"):
+        config_of(tmp_path / "dedup.toml")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(("clean", "in.jsonl", "-o", "o.jsonl", flag, value)
+          for flag in ("--threshold", "--seed", "--shingle", "--workers", "--memory")
+          for value in ("nan", "1e999", "9" * 400, "9" * 6000, "", "x")),
+        *(("explain", "o.jsonl", "a", "--block", value) for value in ("nan", "9" * 6000)),
+        *(("check", "in.jsonl", "--show", value) for value in ("nan", "1e999", "-" + "9" * 400)),
+        *(("index", "prune", "no.db", "--older-than", value)
+          for value in ("nan", "9" * 400 + "d", "1e999d", "")),
+        ("clean", "in.jsonl", "-o", "o.jsonl", "--config", "/dev/zero"),
+        ("clean", "in.jsonl", "-o", "o.jsonl", "--overrides", "/dev/zero"),
+    ],
+)  # fmt: skip
+def test_no_number_is_more_than_a_line(tmp_path, monkeypatch, capsys, arguments):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.jsonl").write_text('{"text": "x"}\n')
+    if arguments[-1] == "" and "--memory" in arguments:
+        arguments = (*arguments[:-1], " ")
+    try:
+        code = main(list(arguments))
+    except SystemExit as end:
+        code = end.code
+    told = capsys.readouterr()
+    assert (code, told.out, told.err.count("\n")) == (2, "", 1)
+    assert told.err.startswith("dedup: ")
+    assert len(told.err) < 300
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
 
 
 def test_a_marker_of_no_role_is_told():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -57,21 +56,22 @@ def is_ours(path: Path, what: str, beside: Path | None = None, torn: bool = Fals
             return True
         suffix = path.suffix.lower()
         if what == "report":
-            return PAGE in path.read_bytes()[:4096]
+            with path.open("rb") as file:
+                return PAGE in file.read(4096)
         if what == "stats":
-            return _has("records", "blocks", "kinds")(_loaded(path.read_bytes()))
+            with path.open("rb") as file:
+                return _has("records", "blocks", "kinds")(_loaded(file.read(LOOKED)))
         if suffix == ".txt":
             return beside is not None and beside.exists() and is_ours(beside, "removed")
         if suffix == ".parquet":
             return what == "restored" or _is_parquet_of_ours(path)
         with unpacked(io.BufferedReader(io.FileIO(path)), str(path)) as file:
-            for line in islice(file, 1):
-                if torn and not line.endswith(b"\n") and line.startswith(b"{"):
-                    return True
-                return len(line) <= LOOKED and _ROWS[what.partition(" ")[0]](_loaded(line))
+            line = file.readline(LOOKED + 1)
+            if not line or (torn and not line.endswith(b"\n") and line.startswith(b"{")):
+                return True
+            return len(line) <= LOOKED and _ROWS[what.partition(" ")[0]](_loaded(line))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    return True
 
 
 def _loaded(data: bytes) -> Any:

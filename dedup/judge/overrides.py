@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import numpy as np
 import orjson
 
 from dedup.config import Config
-from dedup.errors import InputError
+from dedup.errors import InputError, brief
 from dedup.judge.verdicts import KEPT, OVERRIDE, Part, Verdicts
 from dedup.records import U32, Bool, Counts
 from dedup.text.blocks import token_hashes
@@ -21,8 +22,8 @@ from dedup.text.kernels import keys
 
 EXAMPLE = '{"do": "keep", "text": "..."}'
 KEY = re.compile(r"[0-9a-fA-F]{1,16}")
+LONGEST = 1 << 26  # bytes of a line
 NOWHERE = 1 << 40  # a place behind every text
-WIDTH = 60  # characters shown of a value that is wrong
 
 
 class Decision(NamedTuple):
@@ -59,12 +60,8 @@ def read(path: str | os.PathLike[str], seed: int = Config.seed) -> list[Decision
         InputError: the file cannot be read, or a line is no decision; names the line.
     """
     name = os.fspath(path)
-    try:
-        lines = Path(path).read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n")
-    except OSError as error:
-        raise InputError(f"{name}: {error.strerror or error}") from error
     found = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(_lines(name), 1):
         if line.strip():
             try:
                 found.append(_decision(number, orjson.loads(line), seed))
@@ -72,6 +69,20 @@ def read(path: str | os.PathLike[str], seed: int = Config.seed) -> list[Decision
                 why = wrong if isinstance(wrong, _NoDecision) else "not JSON"
                 raise InputError(f"{name}:{number}: {why}; try {EXAMPLE}") from None
     return found
+
+
+def _lines(name: str) -> Iterator[bytes]:
+    try:
+        with Path(name).open("rb") as file:
+            if file.peek(3).startswith(codecs.BOM_UTF8):
+                file.read(3)
+            while line := file.readline(LONGEST + 1):
+                if len(line) > LONGEST:
+                    raise InputError(f"{name}: a line of more than {LONGEST:,} bytes; "
+                                     f"every line is a decision, such as {EXAMPLE}")  # fmt: skip
+                yield line
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror or error}") from error
 
 
 class _NoDecision(Exception):
@@ -82,9 +93,9 @@ def _decision(line: int, row: Any, seed: int) -> Decision:
     if not isinstance(row, dict):
         raise _NoDecision("not an object")
     if row.get("do") not in ("keep", "remove"):
-        raise _NoDecision(f"'do' is {_shown(row.get('do'))}, neither 'keep' nor 'remove'")
+        raise _NoDecision(f"'do' is {brief(row.get('do'))}, neither 'keep' nor 'remove'")
     if unknown := sorted(row.keys() - {"do", "text", "key", "id", "start", "note"}):
-        raise _NoDecision(f"{_shown(unknown[0])} is not known here")
+        raise _NoDecision(f"{brief(unknown[0])} is not known here")
     named = [name for name in ("text", "key", "id") if name in row]
     if len(named) != 1:
         raise _NoDecision(f"names {' and '.join(named) or 'nothing'}, not one of text, key, id")
@@ -93,25 +104,20 @@ def _decision(line: int, row: Any, seed: int) -> Decision:
         raise _NoDecision("'start' needs an 'id'")
     if named == ["id"]:
         if not isinstance(value, (str, int)) or isinstance(value, bool) or value == "":
-            raise _NoDecision(f"'id' is {_shown(value)}, no id")
+            raise _NoDecision(f"'id' is {brief(value)}, no id")
         if "start" in row and (type(start) is not int or start < 0):
-            raise _NoDecision(f"'start' is {_shown(start)}, not a number of characters")
+            raise _NoDecision(f"'start' is {brief(start)}, not a number of characters")
         return Decision(line, keep, (), str(value), start)
     if not isinstance(value, str):
-        raise _NoDecision(f"{named[0]!r} is {_shown(value)}, not a string")
+        raise _NoDecision(f"{named[0]!r} is {brief(value)}, not a string")
     if named == ["text"]:
         found = tuple(key for part in value.splitlines() if (key := key_of(part, seed)))
         if not found:
-            raise _NoDecision(f"'text' is {_shown(value)}, without a word")
+            raise _NoDecision(f"'text' is {brief(value)}, without a word")
         return Decision(line, keep, found)
     if not KEY.fullmatch(value):
-        raise _NoDecision(f"'key' is {_shown(value)}, not up to 16 hexadecimal digits")
+        raise _NoDecision(f"'key' is {brief(value)}, not up to 16 hexadecimal digits")
     return Decision(line, keep, (int(value, 16),))
-
-
-def _shown(value: Any) -> str:
-    told = repr(value)
-    return told if len(told) <= WIDTH else f"{told[:WIDTH]}…"
 
 
 def key_of(text: str, seed: int = Config.seed) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dedup.config import Config
-from dedup.errors import InputError, one_line
+from dedup.errors import InputError, brief, one_line
 from dedup.finished import Finished, FinishedRun, Struct
 from dedup.formats.outputs import sibling
 from dedup.records import U32, Strings
@@ -69,7 +69,7 @@ def explain(
     if block is not None:
         paragraphs = [len(_paragraphs(record)) for record in records]
         if not 1 <= block <= max(paragraphs):
-            raise InputError(f"--block: {block} is not between 1 and {max(paragraphs)}")
+            raise InputError(f"--block: {brief(block)} is not between 1 and {max(paragraphs)}")
     told = [_told(record, matches, why, block) for record in records[:SHOWN]]
     if len(records) > SHOWN:
         told.append(
