@@ -333,6 +333,8 @@ def _batches(
             sink.put("rejected", jsonl.rejected_row(found))
     counts.encodings = list(inputs.encodings)
     counts.empty = dict(inputs.empty)
+    for (name, told, left), rows in inputs.shapes.items():
+        counts.shapes[f"{name}: {told}"] = [rows, *left]
 
 
 def _texts(inputs: Inputs, numbers: Iterable[int], seen: int) -> dict[int, str]:

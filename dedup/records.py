@@ -235,6 +235,7 @@ class Counts:
         sources: (source -> [blocks, blocks removed]).
         empty: inputs without a record, and how many lines in them are none.
         encodings: what there is to say of the inputs' encodings.
+        shapes: inputs, and what in them held many records; how many, and what of it is left out.
         same_ids: records whose id an earlier record has, and one such id.
         capped: blocks for which `max_candidates` cut the comparison short.
         sentences: whether sentences were compared, besides blocks.
@@ -258,6 +259,7 @@ class Counts:
     retold: int = 0
     empty: dict[str, int] = field(default_factory=dict)
     encodings: list[str] = field(default_factory=list)
+    shapes: dict[str, list[Any]] = field(default_factory=dict)
     same_ids: tuple[int, str] = (0, "")
     capped: int = 0
     kinds: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))

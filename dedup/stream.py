@@ -21,11 +21,14 @@ from dedup.engines.memory import Memory
 from dedup.errors import ConfigError, InputError
 from dedup.formats.given import as_lines
 from dedup.formats.inputs import Inputs, listed, piece
+from dedup.formats.jsonl import BOM
 from dedup.formats.lines import CHUNK, WholeLines
 from dedup.formats.outputs import Outputs, StandardOutput
+from dedup.formats.packed import SAMPLE
 from dedup.formats.publish import one_line, sync_folders
+from dedup.formats.shapes import is_json
 from dedup.index.index import Index
-from dedup.records import Counts
+from dedup.records import Counts, names_of
 from dedup.result import Result
 
 TOGETHER = 256  # records cleaned at a time at most
@@ -242,7 +245,8 @@ def clean_stream(
         cleaner.before_commit = list(files.values())
         interrupts = stack.enter_context(Interrupts())
         try:
-            for data in arriving(source, cleaner.config.record_limit()):
+            lines = arriving(source, cleaner.config.record_limit())
+            for data in _seen_to_be_lines(lines, names_of("text", cleaner.config)):
                 if not data:  # nobody shall wait for an index that is not written to
                     cleaner.commit()
                     continue
@@ -257,6 +261,24 @@ def clean_stream(
                 cleaner.sync()  # what is still to be committed is in them
             finally:
                 cleaner.before_commit = ()
+
+
+def _seen_to_be_lines(lines: Iterator[bytes], texts: Sequence[str]) -> Iterator[bytes]:
+    """The lines, unless they begin as JSON of another form does.
+
+    Raises:
+        InputError: they do.
+    """
+    begun = False
+    for data in lines:
+        if data.strip() and not begun:
+            begun = True
+            if is_json(data[:SAMPLE].removeprefix(BOM), texts):
+                raise InputError(
+                    "stdin: JSON, but not JSON lines, which --stream takes as they come; clean it "
+                    "without --stream, or take it apart, such as: jq -c '.[]'"
+                )
+        yield data
 
 
 def _appended(path: Path) -> IO[bytes]:

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 import dedup
 from dedup.formats import cells, columns, lines, outputs, tables, values
+from dedup.report.summary import warnings
 
 STORIES = [
     "افتتحت بلدية المرسى سوقا جديدا للخضار قرب الميناء القديم، وحضر الافتتاح عشرات الباعة.",
@@ -161,6 +162,130 @@ def test_an_object_beyond_the_limit_is_never_held(tmp_path):
     assert [row["text"] for row in result] == ["a b", "c d"]
     (rejected,) = result.rejected
     assert rejected["reason"].endswith("more than 2,048; try a larger --max-record")
+
+
+def by_column(rows, of=lambda cells: {str(n): cell for n, cell in enumerate(cells)}):
+    return {name: of([row[name] for row in rows]) for name in rows[0]}
+
+
+SHAPES = {  # what is written, what it is said to be, and what of it is left out
+    "array": (lambda rows: rows, None, []),
+    "wrapper": (lambda rows: {"status": "ok", "articles": rows, "total": 2},
+                "the list 'articles' of an object", ["status", "total"]),
+    "deep": (lambda rows: {"data": {"page": 1, "items": rows}, "took": 3},
+             "the list 'data.items' of an object", ["page", "took"]),
+    "any name": (lambda rows: {"أخبار": rows}, "the list 'أخبار' of an object", []),
+    "columns": (by_column, "a table, column by column", []),
+    "labels": (lambda rows: by_column(rows, lambda cells: dict(zip("ab", cells, strict=True))),
+               "a table, column by column", ["labels of rows"]),
+    "lists": (lambda rows: by_column(rows, list), "a table, column by column", []),
+    "split": (lambda rows: {"columns": list(rows[0]), "index": [0, 1],
+                            "data": [list(row.values()) for row in rows]},
+              "a table, row by row", []),
+    "table": (lambda rows: {"schema": {"fields": [{"name": "id", "type": "string"}]},
+                            "data": rows},
+              "the list 'data' of an object", ["schema"]),
+    "index": (lambda rows: {"x": rows[0], "y": rows[1]}, "the objects in an object",
+              ["labels of rows"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("name", ["in.json", "in.jsonl", "-"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_object_that_holds_many_records(tmp_path, monkeypatch, shape, name, indent):
+    rows = [{"id": "أ", "n": 1.50, "text": STORIES[0]}, {"id": "b", "n": None, "text": "بين"}]
+    make, told, left = SHAPES[shape]
+    data = json.dumps(make(rows), ensure_ascii=False, indent=indent).encode() + b"\n"
+    (tmp_path / "in.json").write_bytes(data)
+    (tmp_path / "in.jsonl").write_bytes(data)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+    source = name if name == "-" else tmp_path / name
+    result = dedup.clean(source, tmp_path / "out.jsonl")
+    assert (result.counts.records, result.counts.rejected) == (2, 0)
+    shown = "stdin" if name == "-" else str(source)
+    assert result.counts.shapes == ({f"{shown}: {told}": [2, *left]} if told else {})
+    assert warnings(result.counts) == (
+        [f"WARNING  {shown}: {told}; left out: {', '.join(left)}"] if left else []
+    )
+    assert dedup.restore(tmp_path / "out.jsonl", tmp_path / "back.jsonl") == 2
+    assert [json.loads(line) for line in (tmp_path / "back.jsonl").open(encoding="utf-8")] == rows
+
+
+@pytest.mark.parametrize("pages", [1, 3])
+def test_pages_of_an_interface_one_a_line(tmp_path, pages):
+    with (tmp_path / "in.jsonl").open("w") as file:
+        for n in range(pages):
+            file.write(json.dumps({"page": n, "results": [{"text": f"{STORIES[0]} {n}"}]}) + "\n")
+        file.write('{"page": 9, "results": []}\n')
+    counts = dedup.clean(tmp_path / "in.jsonl", tmp_path / "out.jsonl").counts
+    assert (counts.records, counts.rejected) == (pages, 0)
+
+
+@pytest.mark.parametrize(
+    ("value", "rule"),
+    [
+        ({"articles": [{"text": "x"}], "related": [{"text": "y"}]},
+         "an object with several lists of records (articles, related); take one out, such as: jq "
+         ".articles"),
+        ({"articles": [{"story": "x"}, {"story": "y"}]},
+         "an object whose list 'articles' holds 2 objects without a text; try --text-field story"),
+        ({"text": {"0": "x"}, "title": {"1": "y"}}, "field 'text' is a JSON object, not a string"),
+        ({"columns": ["text", "id"], "data": [["x"]]}, "field 'text' is missing; looked for"),
+    ],
+)  # fmt: skip
+def test_what_may_hold_records_and_does_not_tell_is_told(tmp_path, value, rule):
+    (tmp_path / "in.json").write_text(json.dumps(value))
+    with pytest.raises(dedup.InputError) as wrong:
+        dedup.clean(tmp_path / "in.json", tmp_path / "out.jsonl")
+    assert str(wrong.value).startswith(f"{tmp_path / 'in.json'}:1: {rule}")
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_a_record_may_hold_lists_of_objects(tmp_path):
+    """What has a text is a record, whatever else it has; so is what an extractor calls so."""
+    rows = [
+        {"items": [{"text": "x"}], "text": STORIES[0]},
+        {"articles": [{"text": "x"}, {"text": "y"}], "body": STORIES[1]},
+    ]
+    for name in ("in.json", "in.jsonl"):
+        (tmp_path / name).write_text("\n".join(map(json.dumps, rows)) + "\n")
+        result = dedup.clean(tmp_path / name, tmp_path / "out.jsonl", force=True)
+        assert (result.counts.records, result.counts.shapes) == (2, {})
+
+
+@settings(max_examples=200, deadline=None)
+@given(size=st.integers(1, 60), large=st.integers(20, 400), count=st.integers(1, 6),
+       indent=st.sampled_from([None, 1]), deep=st.booleans())  # fmt: skip
+def test_a_large_list_is_taken_record_by_record(size, large, count, indent, deep):
+    found = [{"id": n, "text": 'a "b" [{' * n, "x": [{"y": []}]} for n in range(count)]
+    inner = {"items": found, "more": [{"text": "no"}]}
+    whole = {"status": "ok", "data": inner} if deep else {"status": "ok", **inner}
+    data = json.dumps(whole, indent=indent).encode() + b'\n{"text": "behind"}'
+    told = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(values, "LARGE", large)
+        held = values._Values(1 << 20, ["text"], lambda *what: told.append(what))
+        made = []
+        for at in range(0, len(data), size):
+            made += held.feed(data[at : at + size])
+        made += held.end()
+    rows = [json.loads(line) for line in made if not lines.refused(line)]
+    assert rows[-1] == {"text": "behind"}
+    if len(rows) == 1:  # all of it was there at once, with two lists
+        assert "several lists of records" in lines.refused(made[0])[0]
+    else:
+        assert rows[:-1] == found
+        assert told == [("the list 'items' of an object", ("status", "what stands behind it"),
+                         count)]  # fmt: skip
+
+
+def test_a_large_list_that_is_cut_off_is_told(monkeypatch):
+    monkeypatch.setattr(values, "LARGE", 50)
+    data = io.BufferedReader(io.BytesIO(b'{"items": [{"text": "x"}, {"text": "%b"},' % (b"y" * 99)))
+    *rows, end = values.json_lines(data, 1 << 20, ["text"])
+    assert [json.loads(row)["text"][0] for row in rows] == ["x", "y"]
+    assert lines.refused(end)[0] == "the file ends within its list; what came before was read"
 
 
 def test_a_cut_off_array(tmp_path):

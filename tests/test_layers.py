@@ -45,8 +45,8 @@ INSIDE = {
     ),
     "dedup.formats": (
         "kernels encode lines given cells row again sections faults fields jsonl text columns "
-        "publish packed ours outputs encodings spool archives values tables written pages inputs "
-        "cuts cleaned write annotations"
+        "publish packed ours outputs encodings spool archives shapes values tables written pages "
+        "inputs cuts cleaned write annotations"
     ),
     "dedup.index": (
         "kernels address log rows segments store entries shared table seen remember index care"

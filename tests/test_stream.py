@@ -73,6 +73,21 @@ def test_lines_are_counted_from_the_stream_s_beginning(tmp_path):
     process.communicate()
 
 
+@pytest.mark.parametrize(
+    "data",
+    [b'[{"text": "x"}]', b'[\n{"text": "x"},\n{"text": "y"}\n]\n', b'{"data": [{"text": "x"}]}',
+     b'\xef\xbb\xbf{\n "text": "x"\n}\n', b'{"text": {"0": "x"}, "id": {"0": 1}}\n'],
+)  # fmt: skip
+def test_json_that_is_no_json_lines_is_told_at_once(tmp_path, data):
+    with stream(tmp_path, "--removed", "r.jsonl") as process:
+        out, told = process.communicate(data, timeout=60)
+    assert (process.returncode, out) == (2, b"")
+    assert told.decode() == (
+        "dedup: stdin: JSON, but not JSON lines, which --stream takes as they come; clean it "
+        "without --stream, or take it apart, such as: jq -c '.[]'\n"
+    )
+
+
 def test_a_reader_that_leaves_is_no_error(tmp_path):
     process = stream(tmp_path, "--index", "news.db")
     process.stdin.write(line({"id": "a", "text": SENTENCES[0]}))

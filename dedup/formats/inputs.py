@@ -7,7 +7,8 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,11 +29,12 @@ from dedup.formats.packed import PACKED, SAMPLE, unpacked
 from dedup.formats.pages import html_lines, warc_lines
 from dedup.formats.publish import one_line
 from dedup.formats.row import Rows
+from dedup.formats.shapes import is_json, nothing
 from dedup.formats.spool import Spool
 from dedup.formats.tables import csv_lines, one_schema, parquet_lines, parquet_schema
 from dedup.formats.text import TextDump
 from dedup.formats.values import json_lines
-from dedup.records import Batch, Bool, Rejected
+from dedup.records import Batch, Bool, Rejected, names_of
 
 Reader: TypeAlias = "JsonLines | TextDump"
 Say: TypeAlias = Callable[[str], None]
@@ -47,18 +49,20 @@ class Kind(NamedTuple):
             None if it has lines.
         text: whether it is text, whose encoding matters.
         dear: whether its lines are kept, since they are dear to come by.
+        shaped: whether an object of it may hold many records.
     """
 
     reader: Callable[[str, Config], Reader]
     lines: Callable[[io.BufferedReader, str, int, Say], Iterator[bytes]] | None = None
     text: bool = True
     dear: bool = False
+    shaped: bool = False
 
 
 KINDS = {
     ".jsonl": Kind(JsonLines),
     ".ndjson": Kind(JsonLines),
-    ".json": Kind(JsonLines, lambda file, name, most, say: json_lines(file, most)),
+    ".json": Kind(JsonLines, lambda file, name, most, say: json_lines(file, most), shaped=True),
     ".csv": Kind(JsonLines, lambda file, name, most, say: csv_lines(file, most)),
     ".tsv": Kind(JsonLines, lambda file, name, most, say: csv_lines(file, most, tabs=True)),
     ".parquet": Kind(
@@ -117,6 +121,8 @@ class Inputs:
         fields: how often each field name served for each meaning, of the last reading.
         encodings: what there is to say of encodings, of the last reading.
         empty: inputs that held no record, with their lines that are none, of the last reading.
+        shapes: how many records came out of objects that hold many, by input, by what it is and by
+            what of it is left out, of the last reading.
     """
 
     inputs: list[Input]
@@ -124,6 +130,7 @@ class Inputs:
     fields: Fields = field(default_factory=Fields)
     empty: dict[str, int] = field(default_factory=dict)
     encodings: list[str] = field(default_factory=list)
+    shapes: Counter[tuple[str, str, tuple[str, ...]]] = field(default_factory=Counter)
     _readers: list[Reader] = field(default_factory=list)
 
     @property
@@ -185,6 +192,7 @@ class Inputs:
         self.fields.clear()
         self.empty.clear()
         self.encodings.clear()
+        self.shapes.clear()
         self._readers = [item.kind.reader(item.name, self.config) for item in self.inputs]
         for item, reader in zip(self.inputs, self._readers, strict=True):
             records = rejected = 0
@@ -205,6 +213,9 @@ class Inputs:
             if not records:
                 self.empty[item.name] = rejected
 
+    def _found_in(self, name: str, told: str, left: Sequence[str], rows: int) -> None:
+        self.shapes[name, told, tuple(left)] += rows
+
     def _say(self, what: str) -> None:
         self.encodings.append(what)
 
@@ -220,10 +231,18 @@ class Inputs:
             return
         with item.open() as file:
             text = in_utf8(file, name, self.config.encoding, say) if kind.text else file
+            texts = names_of("text", self.config)
+            if kind is LINES and is_json(text.peek(SAMPLE)[:SAMPLE].removeprefix(BOM), texts):
+                item.kind = kind = KINDS[".json"]  # also when it is read again
             if kind.lines is None:
                 yield pieces(text, most, progress)
                 return
-            lines = grouped(kind.lines(text, name, most, say), progress)
+            if kind.shaped:
+                tell = nothing if say is _nothing else partial(self._found_in, name)
+                made = json_lines(text, most, texts, tell)
+            else:
+                made = kind.lines(text, name, most, say)
+            lines = grouped(made, progress)
             if not kind.dear:
                 yield lines
                 return

@@ -35,6 +35,8 @@ def summary(
     lines += [f"encoding {one_line(what)}" for what in counts.encodings[:SOURCES]]
     if len(counts.encodings) > SOURCES:
         lines.append(f"encoding {len(counts.encodings) - SOURCES:,} more to say (--stats)")
+    for name, (rows, *_) in list(counts.shapes.items())[:SOURCES]:
+        lines.append(f"shape    {one_line(name)}, with {many(rows, 'record')}")
     if counts.sentences:
         lines.append("level    sentences are compared besides blocks (--level)")
     lines.append("")
@@ -92,8 +94,13 @@ def summary(
 
 
 def warnings(counts: Counts) -> list[str]:
-    """A line for each of the first inputs that held no record."""
+    """A line for each of the first inputs that held no record, or of which something is lost."""
     lines = []
+    lossy = {name: left for name, (_, *left) in counts.shapes.items() if left}
+    for name, left in list(lossy.items())[:SHOWN]:
+        more = ", …" if len(left) > SHOWN else ""
+        lines.append(f"WARNING  {one_line(name)}; left out: "
+                     f"{one_line(', '.join(left[:SHOWN]))}{more}")  # fmt: skip
     for name, rejected in list(counts.empty.items())[:SHOWN]:
         what = "no records in it"
         if rejected:
