@@ -19,9 +19,9 @@ from dedup.config import Config
 from dedup.engines.interrupts import Interrupts
 from dedup.engines.memory import Memory
 from dedup.errors import ConfigError, InputError
+from dedup.formats.fields import BOM
 from dedup.formats.given import as_lines
 from dedup.formats.inputs import Inputs, listed, piece
-from dedup.formats.jsonl import BOM
 from dedup.formats.lines import CHUNK, WholeLines
 from dedup.formats.outputs import Outputs, StandardOutput
 from dedup.formats.packed import SAMPLE

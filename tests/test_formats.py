@@ -70,7 +70,8 @@ FILES = {
 
 def restored(folder):
     dedup.restore(folder / "out.jsonl", folder / "back.jsonl")
-    return [json.loads(line) for line in (folder / "back.jsonl").open(encoding="utf-8")]
+    with (folder / "back.jsonl").open(encoding="utf-8", newline="\n") as file:
+        return [json.loads(line) for line in file]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -153,6 +154,74 @@ def test_bad_json(tmp_path, data, texts, rule):
     result = dedup.clean(tmp_path / "in.json")
     assert [row["text"] for row in result] == texts
     assert next(result.rejected)["reason"].startswith(rule)
+
+
+MARK = b"\xef\xbb\xbf"
+JOINED = [text_of(row) for row in ROWS]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("cr.jsonl", b"\r".join(JOINED) + b"\r"),
+        ("blank.jsonl", b"\r\r ".join(JOINED)),
+        ("mixed.jsonl", JOINED[0] + b"\r" + JOINED[1] + b"\r\n" + JOINED[2] + b"\n"),
+        ("inner.jsonl", b'{"x": 1,\r"text": "a"}\n' + b"\r".join(JOINED)),
+        ("marked.jsonl", MARK + JOINED[0] + b"\n" + MARK + JOINED[1] + b"\n" + MARK + JOINED[2]),
+        ("pretty.jsonl", text_of(ROWS[0], indent=1).replace(b"\n", b"\r")),
+        ("cr.csv", csv_of(ROWS, end="\r")),
+        ("mixed.csv", csv_of(ROWS[:2], end="\r") + csv_of(ROWS[2:], end="\n").split(b"\n", 1)[1]),
+        ("marked.csv", MARK + csv_of(ROWS[:2]) + MARK + csv_of(ROWS[2:])),
+        ("other.csv", csv_of(ROWS[:2])
+         + MARK + csv_of([{name: ROWS[2][name] for name in ("text", "title", "id")}])),
+        ("quoted.csv", MARK + b'"id","title","text"\n"c","","' + STORIES[3].encode() + b'"\n'),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("size", [1, 7, 1 << 21])
+def test_lines_end_in_any_way_and_files_may_be_joined(tmp_path, monkeypatch, name, data, size):
+    monkeypatch.setattr(lines, "CHUNK", size)
+    (tmp_path / name).write_bytes(data)
+    result = dedup.clean(tmp_path / name, tmp_path / "out.jsonl")
+    assert result.counts.rejected == 0
+    ids = {row.get("id"): row["text"] for row in restored(tmp_path)}
+    for row in ROWS:
+        assert ids.get(row["id"], row["text"]) == row["text"]
+    whole = 3 if name not in ("pretty.jsonl", "quoted.csv") else 1
+    assert len(ids) == result.counts.records == {"inner.jsonl": 4}.get(name, whole)
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n"])
+def test_a_dump_whose_lines_end_otherwise(tmp_path, end):
+    dump = "\n".join(f"عنوان الخبر رقم {n}\nكتب: سامر الحاج\n{STORIES[n]}\n" for n in range(4))
+    found = []
+    for name, data in (("a.txt", dump.encode()),
+                       ("b.txt", MARK + dump.replace("\n", end).encode())):  # fmt: skip
+        (tmp_path / name).write_bytes(data + MARK + data)
+        result = dedup.clean(tmp_path / name)
+        found.append([row["text"].replace("\r", "") for row in result])
+        assert (result.counts.encodings != []) == (name == "b.txt" and end == "\r")
+    assert found[0] == found[1]
+    assert "\ufeff" not in "".join(found[0])
+
+
+def test_columns_that_are_named_again_are_told(tmp_path):
+    (tmp_path / "in.csv").write_bytes(csv_of(ROWS[:2]) + csv_of(ROWS[2:]))
+    counts = dedup.clean(tmp_path / "in.csv", tmp_path / "out.jsonl").counts
+    assert (counts.records, counts.rejected) == (3, 1)
+    assert "the names of the columns once more" in counts.why_rejected[0]
+    assert restored(tmp_path) == ROWS
+
+
+@pytest.mark.parametrize(
+    ("between", "hint"),
+    [(b"\r", "try tr '\\r' '\\n'"), (MARK, "files were joined without a line's end between them")],
+)
+def test_lines_that_are_none_far_behind_are_told(tmp_path, between, hint):
+    rows = b"".join(text_of({"text": f"{STORIES[0]} {n}"}) + b"\n" for n in range(3000))
+    (tmp_path / "in.jsonl").write_bytes(rows + between.join(JOINED))
+    counts = dedup.clean(tmp_path / "in.jsonl", tmp_path / "out.jsonl").counts
+    assert (counts.records, counts.rejected) == (3000, 1)
+    assert hint in counts.why_rejected[0]
 
 
 def test_an_object_beyond_the_limit_is_never_held(tmp_path):

@@ -41,6 +41,10 @@ def not_json(wrong: orjson.JSONDecodeError) -> str:
         return f"not JSON: {number[0]} at column {column}; JSON has no such number, write null"
     if "surrogate" in said:
         return f"not JSON: half a surrogate pair at column {wrong.colno}; no text can hold it"
+    if said.startswith("unexpected content") and "\r" in wrong.doc.strip():
+        said += "; where lines end in a carriage return alone, try tr '\\r' '\\n'"
+    elif said.startswith("unexpected content") and "\ufeff" in wrong.doc:
+        said += "; files were joined without a line's end between them"
     return f"not JSON: {said}"
 
 

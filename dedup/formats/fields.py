@@ -23,6 +23,7 @@ Fields: TypeAlias = Counter[tuple[str, str]]
 """(meaning, field name) -> in how many records it served."""
 
 NEWLINE, QUOTE = ord("\n"), kernels.QUOTE
+BOM = b"\xef\xbb\xbf"  # before a line, as at the beginning of a file
 TOGETHER = 1 << 14  # lines looked at together at most: a chunk may hold a million
 # A record's form: whether it has a struct of an earlier run, the number of its text's name twice,
 # whether a likelier name holds an empty string, whether its fields cannot be found by a kernel, and
@@ -54,6 +55,12 @@ class Lines(NamedTuple):
         start, end = np.empty(room, dtype=np.int64), np.empty(room, dtype=np.int64)
         n = kernels.line_bounds(buf, start, end)
         which = np.flatnonzero(start[:n] < end[:n])
+        marked = which[buf[start[which]] == BOM[0]]
+        for at in marked.tolist():  # where files were joined
+            line = data[start[at] : end[at]]
+            start[at] += len(line) - len(line.removeprefix(BOM).lstrip())
+        if marked.size:
+            which = which[start[which] < end[which]]
         return cls(data, start[which], end[which], before + 1 + which), before + n
 
     def parts(self) -> Iterator[Lines]:

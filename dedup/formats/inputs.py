@@ -20,10 +20,10 @@ from dedup.errors import InputError, RecordError
 from dedup.formats.again import FirstReading
 from dedup.formats.archives import Member, is_archive, members
 from dedup.formats.encodings import Mender, in_utf8
-from dedup.formats.fields import Fields
+from dedup.formats.fields import BOM, Fields
 from dedup.formats.given import as_lines
-from dedup.formats.jsonl import BOM, JsonLines
-from dedup.formats.lines import JSON_LINES, grouped, pieces
+from dedup.formats.jsonl import JsonLines
+from dedup.formats.lines import JSON_LINES, grouped, pieces, with_line_ends
 from dedup.formats.outputs import SIDE
 from dedup.formats.packed import PACKED, SAMPLE, unpacked
 from dedup.formats.pages import html_lines, warc_lines
@@ -235,6 +235,8 @@ class Inputs:
             if kind is LINES and is_json(text.peek(SAMPLE)[:SAMPLE].removeprefix(BOM), texts):
                 item.kind = kind = KINDS[".json"]  # also when it is read again
             if kind.lines is None:
+                if kind.text:
+                    text = with_line_ends(text, kind.reader is not TextDump, name, say)
                 yield pieces(text, most, progress)
                 return
             if kind.shaped:

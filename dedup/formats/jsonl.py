@@ -30,8 +30,6 @@ from dedup.formats.row import UNREAD, Object, Rows, as_it_came, fields_of, find_
 from dedup.formats.sections import with_text
 from dedup.records import U8, Batch, Bool, Names, Rejected
 
-BOM = b"\xef\xbb\xbf"
-
 
 class JsonLines:
     """One input of JSON lines: first its records as batches, then its rows once more.
@@ -62,7 +60,7 @@ class JsonLines:
         """
         self._lines, self._forms = array("Q"), bytearray()
         number = self._before
-        for chunk in _without_bom(chunks):
+        for chunk in chunks:
             lines, number = Lines.of(chunk, number)
             for some in lines.parts():
                 yield from self._batches(some, fields)
@@ -127,7 +125,7 @@ class JsonLines:
         numbers = np.frombuffer(self._lines, dtype=np.int64)
         forms = np.frombuffer(self._forms, dtype=np.uint8)
         number, at = self._before, 0
-        for chunk in _without_bom(chunks):
+        for chunk in chunks:
             lines, number = Lines.of(chunk, number)
             for some in lines.parts():
                 last = some.number[-1] if some.number.size else 0
@@ -177,11 +175,6 @@ class JsonLines:
             original.append(as_it_came(line, *place))
         rows = Rows.of(self._name, objects, lines.number, around=around, original=original)
         return rows._replace(unended=unended)
-
-
-def _without_bom(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    yield next(chunks, b"").removeprefix(BOM)
-    yield from chunks
 
 
 def _source(value: str) -> str:

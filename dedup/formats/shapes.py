@@ -22,7 +22,7 @@ TRIED = 10  # objects of a list that are asked for a text
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _WRONG = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
-_JSON = re.compile(rb'\s*(?:\[\s*[\[{\]]|\[\s*\n|\{\s*\n\s*")')
+_JSON = re.compile(rb'\s*(?:\[\s*[\[{\]]|\[\s*[\r\n]|\{\s*[\r\n]\s*")')
 _COLUMNS = re.compile(rb'\s*\{\s*"[^"\\]*"\s*:\s*[{\[]')
 Tell: TypeAlias = Callable[[str, Sequence[str], int], None]
 """Told what records were found in, what of it is left out, and how many they are."""

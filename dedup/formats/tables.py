@@ -38,6 +38,7 @@ def csv_lines(file: io.BufferedReader, most: int, tabs: bool = False) -> Iterato
     delimiter = "\t" if tabs else max(_DELIMITERS, key=first.count)
     reader = csv.reader(source, delimiter=delimiter, strict=True)
     columns: list[str] = []
+    first_row: list[str] = []
     written = 0
     while True:
         source.taken.clear()
@@ -61,8 +62,11 @@ def csv_lines(file: io.BufferedReader, most: int, tabs: bool = False) -> Iterato
         raw = "".join(source.taken).encode(errors="surrogateescape")
         if wrong:
             yield refusal(f"not CSV: {wrong}; look at the quotes", raw) + b"\n"
-        elif not columns:
-            columns = _named(cells)
+        elif not columns or source.marked:  # a file may begin where files were joined
+            first_row, columns = cells, _named(cells)
+            yield b"\n"
+        elif cells == first_row:
+            yield refusal("the names of the columns once more, as where files are joined", raw)
             yield b"\n"
         elif len(cells) != len(columns):
             yield (
@@ -86,7 +90,7 @@ def _named(cells: list[str]) -> list[str]:
     names: dict[str, None] = {}
     tried: dict[str, int] = {}  # up to which number the names of a cell are taken
     for cell in map(str.strip, cells):
-        name, n = cell.lstrip("\ufeff") or f"column {len(names) + 1}", tried.get(cell, 1)
+        name, n = cell or f"column {len(names) + 1}", tried.get(cell, 1)
         while name in names:
             n += 1
             name = f"{cell} {n}"
@@ -98,6 +102,7 @@ class _Lines:
     """The lines of a file, of which those of a row can be given back, but for the first."""
 
     def __init__(self, file: io.BufferedReader, most: int) -> None:
+        self.marked = False  # whether a byte order mark stands before the row at hand
         self._text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
         self._most = most
         self._back: deque[str] = deque()
@@ -111,7 +116,7 @@ class _Lines:
     def peek(self) -> str:
         """The first line; it comes once more."""
         self._back.append(self._text.readline(self._most))
-        return self._back[0]
+        return self._back[0].lstrip("\ufeff")
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -129,10 +134,12 @@ class _Lines:
         if not line or refused(line.encode(errors="surrogateescape")):
             self.mark = line.encode(errors="surrogateescape")  # that the file is cut off
             raise StopIteration
+        if not self.taken:
+            self.marked = line.startswith("\ufeff")
         self.taken.append(line)
         self.number += 1
         self._passed += len(line)
-        return line
+        return line.lstrip("\ufeff") if len(self.taken) == 1 else line
 
     def give_back(self) -> None:
         """Have all lines that were taken but the first come once more.

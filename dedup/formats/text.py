@@ -102,7 +102,7 @@ class TextDump:
                 rejected.append(Rejected(self._name, number, *told))
                 continue
             try:
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+                text = line.decode("utf-8-sig")  # a mark may stand where files were joined
             except UnicodeDecodeError as wrong:
                 rejected.append(Rejected(self._name, number, not_utf8(wrong), line))
                 continue
