@@ -87,7 +87,7 @@ def check(
         raise InputError(f"--show: {brief(most)} is no number of findings; try 20")
     named = listed(sources)
     for path in (Path(one) for one in named if isinstance(one, (str, os.PathLike))):
-        if path.is_file() and sibling(path, "removed").is_file():
+        if path.suffix.lower() != ".txt" and path.is_file() and sibling(path, "removed").is_file():
             recover(path)
             refuse_mixture(path, *(sibling(path, what) for what in ("removed", "dropped")))
     with tempfile.TemporaryDirectory() as folder:

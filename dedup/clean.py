@@ -175,7 +175,8 @@ def run(
     words = lexicon.load(config.marker, config.seed)
     dated = config.keep == "earliest"
     corpus = build(batches, words, memory, config.workers, dated, config.level != "block")
-    if not (streamed or corpus.records) and (inputs.inputs or sink.paths):
+    nothing = counts.empty or counts.rejected or (sink.paths and not inputs.inputs)
+    if nothing and not (streamed or corpus.records):
         raise nothing_read(counts)
     counts.same_ids = corpus.same_ids()
     known = index.look(corpus, memory) if index is not None else None

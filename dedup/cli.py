@@ -330,6 +330,8 @@ def _clean(arguments: argparse.Namespace) -> int:
         _say_more(arguments, result)
     else:
         tell(*summary.warnings(result.counts))
+    if not arguments.dry_run:
+        _tell_unkept(arguments)
     return 0
 
 
@@ -365,6 +367,7 @@ def _stream(arguments: argparse.Namespace, config: Config) -> int:
             arguments.removed,
             force=arguments.force,
             spared=[*files_of(arguments.index), *settings],
+            begin=lambda: _tell_unkept(arguments),
         )
     if not arguments.quiet:
         seconds = time.monotonic() - begun
@@ -374,11 +377,16 @@ def _stream(arguments: argparse.Namespace, config: Config) -> int:
     return 0
 
 
+def _tell_unkept(arguments: argparse.Namespace) -> None:
+    """A warning that passes --quiet: what goes cannot come back."""
+    if arguments.out == "-" and not arguments.removed:
+        tell("WARNING  no record of removals is kept, and nothing can be restored; name a file "
+             "with --removed PATH")  # fmt: skip
+
+
 def _say_more(arguments: argparse.Namespace, result: Result) -> None:
     if arguments.dry_run:
         tell("dry run  nothing was written")
-    elif arguments.out == "-" and not arguments.removed:
-        tell("note     removals were not kept; name a file with --removed PATH")
     if arguments.verbose:
         for place in list(result.groups)[:20]:
             id_, start, end, _ = place[0]

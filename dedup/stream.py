@@ -7,7 +7,7 @@ import os
 import select
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -219,6 +219,7 @@ def clean_stream(
     *,
     force: bool = False,
     spared: Iterable[str] = (),
+    begin: Callable[[], None] | None = None,
 ) -> None:
     """Clean JSON lines as they come, and write each out before long.
 
@@ -232,9 +233,10 @@ def clean_stream(
         removed: path of the removals.
         force: append to files though this program did not write them.
         spared: files that are not to be written to.
+        begin: called before the first records are written.
 
     Raises:
-        InputError: a file cannot be written.
+        InputError: a file cannot be written, or what comes is no JSON lines.
     """
     outputs = Outputs(None, removed)
     outputs.paths.pop("clean", None)
@@ -250,6 +252,9 @@ def clean_stream(
                 if not data:  # nobody shall wait for an index that is not written to
                     cleaner.commit()
                     continue
+                if begin is not None:
+                    begin()
+                    begin = None
                 with interrupts.waiting(), cleaner.handing_out(data, "stdin") as result:
                     out.write(b"".join(result.lines()))
                     out.flush()

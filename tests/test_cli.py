@@ -23,6 +23,10 @@ KNOWN = (
     ".jsonl, .ndjson, .json, .csv, .tsv, .parquet, .warc, .wet, .html, .txt, .htm, "
     ".jl, .jsonlines (plain, .gz, .zst, .bz2, .xz, in .zip or .tar)"
 )
+UNKEPT = (
+    "WARNING  no record of removals is kept, and nothing can be restored; name a file with "
+    "--removed PATH\n"
+)
 FORMS = ".jsonl, .jsonl.gz, .jsonl.zst, .parquet or .txt"
 PARAGRAPHS = (
     "افتتحت بلدية المرسى سوقا جديدا للخضار قرب الميناء القديم، وحضر الافتتاح عشرات الباعة.",
@@ -168,7 +172,7 @@ def test_standard_input_and_output(two):
     assert [r["id"] for r in rows(two / "gone.jsonl")] == ["b", "c"]
     assert rows(two / "gone.dropped.jsonl")[0]["id"] == "c"
     done = run("clean", "-", "-o", "-", stdin=data, cwd=two)
-    assert b"removals were not kept; name a file with --removed PATH" in done.stderr
+    assert UNKEPT in done.stderr.decode()
 
 
 @pytest.mark.parametrize("name", ["in.jsonl.gz", "in.ndjson.zst", "in.jsonl"])
@@ -479,8 +483,8 @@ def test_an_index_may_be_a_link(two):
         (b" \n\n", (), "in.jsonl: no records in it; nothing was written"),
         (jsonl({"text": "x"}), ("--text-field", "body"),
          "in.jsonl:1: field 'body' is missing; try --text-field text"),
-        (b"[]\n{\n", (),
-         "in.jsonl:1: a JSON array, not an object; every line must be one {...}; "
+        (b'"x"\n{\n', (),
+         "in.jsonl:1: a JSON string, not an object; every line must be one {...}; "
          "not one of 2 lines could be read"),
     ],
 )  # fmt: skip
@@ -557,6 +561,47 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(two):
         )  # fmt: skip
     assert failed.returncode == 2
     assert failed.stderr == b"dedup: standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize("how", [("in.jsonl",), ("-", "--stream")])
+def test_a_run_whose_removals_are_not_kept_says_so_once(two, how):
+    data = (two / "in.jsonl").read_bytes()
+    told = run("clean", *how, "-o", "-", "-q", stdin=data, cwd=two)
+    assert (told.returncode, told.stderr.decode()) == (0, UNKEPT)
+    told = run("clean", *how, "-o", "-", "-q", "--removed", "r.jsonl", stdin=data, cwd=two)
+    assert (told.returncode, told.stderr) == (0, b"")
+    assert run("clean", "in.jsonl", "-o", "-", "-q", "--dry-run", cwd=two).stderr == b""
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "jsonl.gz", "parquet", "txt"])
+def test_a_run_may_leave_no_record_and_others_go_on_from_there(two, ending):
+    """What another day has seen goes, all of it."""
+    assert (
+        run("clean", "in.jsonl", "-o", "first.jsonl", "--index", "news.db", cwd=two).returncode == 0
+    )
+    again = (two / "in.jsonl").read_bytes().replace(b'"id": "', b'"id": "new ')
+    (two / "again.jsonl").write_bytes(again)
+    out = f"out.{ending}"
+    assert run("clean", "again.jsonl", "-o", out, "--index", "news.db", cwd=two).returncode == 0
+    for number in range(2):
+        done = run("check", out, cwd=two)
+        assert (done.returncode, done.stdout) == (0, b"nothing to clean\n")
+        assert b"WARNING" not in done.stderr
+        after = f"after{number}.{ending}"
+        assert run("clean", out, "-q", "-o", after, cwd=two).stderr == b""
+        out = after
+    if ending != "txt":
+        assert run("restore", f"out.{ending}", "-o", "back.jsonl", cwd=two).returncode == 0
+        assert (two / "back.jsonl").read_bytes() == again
+
+
+def test_a_file_that_somebody_emptied_is_told(two):
+    assert run("clean", "in.jsonl", "-o", "out.jsonl", cwd=two).returncode == 0
+    (two / "out.dropped.jsonl").unlink()
+    (two / "out.jsonl").write_bytes(b"")
+    done = run("check", "-q", "out.jsonl", cwd=two)
+    assert done.returncode == 2
+    assert done.stderr == b"dedup: out.jsonl: no records in it; nothing was written\n"
 
 
 CLOSED = "standard output: is closed; "

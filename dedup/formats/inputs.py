@@ -24,7 +24,8 @@ from dedup.formats.fields import BOM, Fields
 from dedup.formats.given import as_lines
 from dedup.formats.jsonl import JsonLines
 from dedup.formats.lines import JSON_LINES, grouped, pieces, with_line_ends
-from dedup.formats.outputs import SIDE
+from dedup.formats.ours import is_empty, is_ours
+from dedup.formats.outputs import SIDE, sibling
 from dedup.formats.packed import PACKED, SAMPLE, unpacked
 from dedup.formats.pages import html_lines, warc_lines
 from dedup.formats.publish import one_line
@@ -120,7 +121,8 @@ class Inputs:
         config: field names and what to do about lines that are no records.
         fields: how often each field name served for each meaning, of the last reading.
         encodings: what there is to say of encodings, of the last reading.
-        empty: inputs that held no record, with their lines that are none, of the last reading.
+        empty: inputs that held no record, with their lines that are none, of the last reading; but
+            not what an earlier run wrote that left none.
         shapes: how many records came out of objects that hold many, by input, by what it is and by
             what of it is left out, of the last reading.
     """
@@ -210,7 +212,7 @@ class Inputs:
             what = "mended" if self.config.repair else "mend them with --repair"
             for damage, lines in mender.found.items():
                 self._say(f"{item.name}: {damage} in {lines:,} lines; {what}")
-            if not records:
+            if not records and (rejected or not _is_rightly_empty(item.path)):
                 self.empty[item.name] = rejected
 
     def _found_in(self, name: str, told: str, left: Sequence[str], rows: int) -> None:
@@ -289,6 +291,17 @@ def _reading(item: Input) -> Iterator[None]:
         raise
     except OSError as error:
         raise InputError(f"{item.name}: {error.strerror or error}") from error
+
+
+def _is_rightly_empty(path: Path | None) -> bool:
+    """Whether a file is what a run wrote that left no record, as its other files tell."""
+    if path is None or not path.name:
+        return False
+    removed, dropped = (sibling(path, what) for what in ("removed", "dropped"))
+    for side, what in ((dropped, "dropped"), (removed, "removed")):
+        if side.is_file():
+            return is_empty(side) == (what == "removed") and is_ours(side, what)
+    return False
 
 
 def open_inputs(

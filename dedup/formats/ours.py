@@ -74,6 +74,19 @@ def is_ours(path: Path, what: str, beside: Path | None = None, torn: bool = Fals
         raise InputError(f"{path}: {error.strerror or error}") from error
 
 
+def is_empty(path: Path) -> bool:
+    """Whether a file, unpacked, holds nothing.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with unpacked(io.BufferedReader(io.FileIO(path)), str(path)) as file:
+            return not file.read(1)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+
+
 def _loaded(data: bytes) -> Any:
     try:
         return orjson.loads(data)
