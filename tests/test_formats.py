@@ -192,16 +192,18 @@ def test_lines_end_in_any_way_and_files_may_be_joined(tmp_path, monkeypatch, nam
 
 @pytest.mark.parametrize("end", ["\r", "\r\n"])
 def test_a_dump_whose_lines_end_otherwise(tmp_path, end):
-    dump = "\n".join(f"عنوان الخبر رقم {n}\nكتب: سامر الحاج\n{STORIES[n]}\n" for n in range(4))
+    dump = "\n".join(
+        f"عنوان الخبر رقم {n}\n\n{story}\n\nكتب: سامر الحاج\n" for n, story in enumerate(STORIES)
+    )
     found = []
-    for name, data in (("a.txt", dump.encode()),
-                       ("b.txt", MARK + dump.replace("\n", end).encode())):  # fmt: skip
-        (tmp_path / name).write_bytes(data + MARK + data)
+    for name, data in (("a.txt", dump.encode()), ("b.txt", dump.replace("\n", end).encode())):
+        (tmp_path / name).write_bytes(MARK + data + MARK + data)
         result = dedup.clean(tmp_path / name)
-        found.append([row["text"].replace("\r", "") for row in result])
-        assert (result.counts.encodings != []) == (name == "b.txt" and end == "\r")
+        found.append(([row["text"].replace(end, "\n") for row in result],
+                      *result.counts.dumps.values()))  # fmt: skip
     assert found[0] == found[1]
-    assert "\ufeff" not in "".join(found[0])
+    (tmp_path / "bad.txt").write_bytes(dump.replace("\n", end).encode() + b"\xff" + end.encode())
+    assert dedup.clean(tmp_path / "bad.txt").counts.rejected == 1
 
 
 def test_columns_that_are_named_again_are_told(tmp_path):

@@ -29,7 +29,7 @@ TOGETHER = 1 << 14  # lines looked at together at most: a chunk may hold a milli
 # whether a likelier name holds an empty string, whether its fields cannot be found by a kernel, and
 # whether its text is in sections.
 STRUCT, NAME, SHADED, REWRITTEN, SECTIONS = 0x01, 0x1E, 0x20, 0x40, 0x80
-_NUMBERS = {"id": b".eE", "date": b""}  # may be numbers, with none of these signs
+_NUMBERS = {"id": True, "date": False}  # may be numbers; whether whole ones only
 
 
 class Lines(NamedTuple):
@@ -217,13 +217,22 @@ class Parser:
 
     def _holds_text(self, buf: U8, start: I64, end: I64) -> Bool:
         """bool[n]; records with a text, or with an empty one that no sections may stand in for."""
-        which = [self._place[name] for name in self.texts]
-        first, stop = start[:, which], end[:, which]
+        holds = np.zeros(start.shape[0], dtype=np.bool_)
+        left = np.arange(holds.size)  # whose text was not found yet: none, as a rule, at once
+        for name in self.texts:
+            at = self._place[name]
+            first = start[left, at]
+            some = (first >= 0) & (buf[first] == QUOTE) & (end[left, at] - first > 2)
+            holds[left[some]] = True
+            left = left[~some]
+            if not left.size:
+                return holds
+        first = start[left][:, [self._place[name] for name in self.texts]]
         there = first >= 0
-        texts = there & (buf[first] == QUOTE)
-        some = (texts & (stop - first > 2)).any(axis=1)
+        empty = (there & (buf[first] == QUOTE)).any(axis=1)
         objects = (there & (buf[first] == ord("{"))).any(axis=1)
-        return np.asarray(some | (texts.any(axis=1) & ~objects))
+        holds[left] = empty & ~objects
+        return holds
 
     def _rewritten(self, line: bytes) -> tuple[bytes, bool]:
         """A record as a plain object with its known fields, and whether its text is in sections.
@@ -283,24 +292,36 @@ class Parser:
         values: dict[str, Values] = {}
         by = np.zeros(found.sections.size, dtype=np.uint8)
         shaded = np.zeros(by.size, dtype=np.bool_)
+        there: Bool = np.any(found.start >= 0, axis=0)
         for meaning, names in self._names.items():
             start, end = (np.zeros(by.size, dtype=np.int64) for _ in range(2))
             serving = np.full(by.size, -1, dtype=np.int8)
-            says = np.zeros(by.size, dtype=np.bool_)
+            left = np.arange(by.size)  # of which no name has anything to say yet
             for number, name in enumerate(names):
                 at = self._place[name]
-                usable = _usable(found, buf, at, _NUMBERS.get(meaning))
-                full = usable & _says(found, buf, at)
-                # An empty string serves only where no other name has more to say.
-                which = np.flatnonzero((usable & (end == 0)) | (full & ~says))
-                if not which.size:
+                if not there[at]:
                     continue
+                every = left.size == by.size
+                which: Any = slice(None) if every else left
+                first, stop = found.start[which, at], found.end[which, at]
+                letter = np.where(first >= 0, buf[first], 0)
+                usable = strings = letter == QUOTE
+                if meaning in _NUMBERS:
+                    usable = strings | _numbers(found.data, letter, first, stop, _NUMBERS[meaning])
+                full = (usable & ~strings) | (strings & (stop - first > 2))
+                if every and full.all():  # as a rule
+                    start, end = np.ascontiguousarray(first), np.ascontiguousarray(stop)
+                    serving[:] = number
+                    break
+                # An empty string serves only where no other name has more to say.
+                mine = full | (usable & (end[left] == 0))
+                which = left[mine]
                 if meaning == "text":
                     shaded[which] = end[which] > 0
-                start[which], end[which] = found.start[which, at], found.end[which, at]
+                start[which], end[which] = first[mine], stop[mine]
                 serving[which] = number
-                says |= full
-                if says.all():
+                left = left[~full]
+                if not left.size:
                     break
             values[meaning] = Values(found.data, start, end)
             for number, times in enumerate(np.bincount(serving + 1)[1:].tolist()):
@@ -329,23 +350,12 @@ class Parser:
         )
 
 
-def _usable(found: Found, buf: U8, at: int, signs: bytes | None) -> Bool:
-    """bool[n]; records of which a field holds a string, or a number without some signs."""
-    start = found.start[:, at]
-    first = np.where(start >= 0, buf[start], 0)
-    usable = first == QUOTE
-    if signs is not None:
-        number = (first == ord("-")) | ((first >= ord("0")) & (first <= ord("9")))
-        for one in np.flatnonzero(number).tolist() if signs else ():
-            number[one] = not set(found.data[start[one] : found.end[one, at]]) & set(signs)
-        usable |= number
-    return np.asarray(usable)
-
-
-def _says(found: Found, buf: U8, at: int) -> Bool:
-    """bool[n]; records of which a field holds more than an empty string."""
-    start = found.start[:, at]
-    return np.asarray((buf[start] != QUOTE) | (found.end[:, at] - start > 2))
+def _numbers(data: bytes, letter: U8, start: I64, end: I64, whole: bool) -> Bool:
+    """bool[n]; records of which a field, that begins with a letter, holds a number."""
+    number = (letter == ord("-")) | ((letter >= ord("0")) & (letter <= ord("9")))
+    for one in np.flatnonzero(number).tolist() if whole else ():
+        number[one] = data[start[one] : end[one]].lstrip(b"-").isdigit()
+    return np.asarray(number)
 
 
 def _decoded(pieces: Sequence[bytes]) -> list[Any]:

@@ -237,8 +237,8 @@ class Inputs:
             if kind is LINES and is_json(text.peek(SAMPLE)[:SAMPLE].removeprefix(BOM), texts):
                 item.kind = kind = KINDS[".json"]  # also when it is read again
             if kind.lines is None:
-                if kind.text:
-                    text = with_line_ends(text, kind.reader is not TextDump, name, say)
+                if kind.text and kind.reader is not TextDump:  # which knows all line ends
+                    text = with_line_ends(text, name, say)
                 yield pieces(text, most, progress)
                 return
             if kind.shaped:

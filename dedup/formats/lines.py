@@ -96,34 +96,30 @@ def pieces(
         yield last
 
 
-_ALONE = re.compile(rb"\r(?!\n)")
 _BETWEEN = re.compile(rb"\}[ \t]*\r[ \t\r]*(?=\{)")  # no string of JSON holds a carriage return
-_AT_END = re.compile(rb"(?:\}[ \t\r]*|\r)\Z")
+_AT_END = re.compile(rb"\}[ \t\r]*\Z")
 
 
 def with_line_ends(
-    file: io.BufferedReader, objects: bool, name: str, say: Callable[[str], None]
+    file: io.BufferedReader, name: str, say: Callable[[str], None]
 ) -> io.BufferedReader:
-    r"""The bytes of a file in which lines that end in a carriage return alone end in \n.
+    r"""The bytes of a file of JSON lines that all end in \n, and none in a carriage return alone.
 
     Args:
         file: at its start; its buffer holds `SAMPLE` bytes, which show whether there are such.
-        objects: whether only what stands between JSON objects is a line's end.
         name: of the file, for what is said.
         say: told where there are.
     """
-    ends = _BETWEEN if objects else _ALONE
     sample = file.peek(CHUNK)
-    if b"\r" not in sample or not ends.search(sample.removesuffix(b"\r")):
+    if b"\r" not in sample or not _BETWEEN.search(sample):
         return file
     say(f"{name}: lines end in a carriage return alone, which counts as a line's end")
-    return io.BufferedReader(_Ends(file, ends), CHUNK)
+    return io.BufferedReader(_Ends(file), CHUNK)
 
 
 class _Ends(io.RawIOBase):
-    def __init__(self, file: io.BufferedReader, ends: re.Pattern[bytes]) -> None:
+    def __init__(self, file: io.BufferedReader) -> None:
         self._file = file
-        self._ends = ends
         self._held = b""  # what may be a line's end, or not
         self._ready = memoryview(b"")
 
@@ -141,7 +137,7 @@ class _Ends(io.RawIOBase):
             held = _AT_END.search(some, max(0, len(some) - 1000)) if data else None
             stop = held.start() if held else len(some)
             self._held = some[stop:]
-            made = self._ends.sub(lambda found: found[0].replace(b"\r", b"\n"), some[:stop])
+            made = _BETWEEN.sub(lambda found: found[0].replace(b"\r", b"\n"), some[:stop])
             self._ready = memoryview(made)
         n = min(len(buffer), len(self._ready))
         buffer[:n] = self._ready[:n]

@@ -23,7 +23,7 @@ _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _WRONG = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\]]', re.DOTALL)
 _JSON = re.compile(rb'\s*(?:\[\s*[\[{\]]|\[\s*[\r\n]|\{\s*[\r\n]\s*")')
-_COLUMNS = re.compile(rb'\s*\{\s*"[^"\\]*"\s*:\s*[{\[]')
+_COLUMNS = re.compile(rb'\{\s*"[^"\\]*"\s*:\s*\{\s*"0"\s*:')  # as DataFrame.to_json() begins
 Tell: TypeAlias = Callable[[str, Sequence[str], int], None]
 """Told what records were found in, what of it is left out, and how many they are."""
 
@@ -60,12 +60,13 @@ def is_json(sample: bytes, texts: Sequence[str]) -> bool:
     """
     if _JSON.match(sample):
         return True
-    start = sample.lstrip()
-    line, end, _ = start.partition(b"\n")
-    if not _COLUMNS.match(line) and b"[" not in line:
+    line, end, _ = sample.lstrip().partition(b"\n")
+    if b"[" not in line and b'{"' not in line[1:]:
         return False
-    if not end and (_COLUMNS.match(line) or list_in(line, texts)):
-        return True
+    try:
+        fields_of(line)
+    except _WRONG:  # no object, or not all of it
+        return not end and bool(_COLUMNS.match(line) or list_in(line, texts))
     try:
         return records_in(line, texts) is not None
     except Unclear:

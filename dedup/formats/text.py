@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from pathlib import PurePath
 from typing import NamedTuple
@@ -29,6 +30,10 @@ class _Article(NamedTuple):
     head: tuple[str, ...]
     line: int
     lines: tuple[int, ...]
+
+
+# A carriage return ends a line, too, if no \n follows.
+_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 
 
 class TextDump:
@@ -97,12 +102,14 @@ class TextDump:
         kept: list[str] = []
         numbers: list[int] = []
         rejected: list[Rejected] = []
-        for number, line in enumerate(io.BytesIO(b"".join(chunks)), 1):
+        data = b"".join(chunks)
+        lines = _LINE.findall(data) if b"\r" in data else io.BytesIO(data)
+        for number, line in enumerate(lines, 1):
             if told := refused(line):
                 rejected.append(Rejected(self._name, number, *told))
                 continue
             try:
-                text = line.decode("utf-8-sig")  # a mark may stand where files were joined
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as wrong:
                 rejected.append(Rejected(self._name, number, not_utf8(wrong), line))
                 continue
