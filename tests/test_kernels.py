@@ -357,6 +357,31 @@ def test_spans_that_overlap_do_not_fit(given_texts):
     assert misfit(given_texts, cuts, False, harm) == len(cuts) - 1
 
 
+@given(st.binary(max_size=100))
+def test_sums(data):
+    assert digest.sums_of(data) == twins.sums_of(data)
+    assert digest.sums_of(memoryview(bytearray(data))) == twins.sums_of(data)
+
+
+def test_sums_tell_of_every_change_that_happens_by_accident():
+    """A byte that differs, places changed, something cut out, put in or filled with zeros."""
+    data = bytes(range(256)) * 40
+    seen = {digest.sums_of(data): "as it was"}
+    for at in range(0, len(data), 37):
+        for bit in range(8):
+            changed = bytearray(data)
+            changed[at] ^= 1 << bit
+            assert seen.setdefault(digest.sums_of(changed), (at, bit)) == (at, bit)
+    for size in (1, 2, 4, 8, 16, 64, 256, 512):
+        for at in range(0, len(data) - 2 * size, 509):
+            one, other = data[at : at + size], data[at + size : at + 2 * size]
+            rest = data[at + 2 * size :]
+            for made in (data[:at] + other + one + rest, data[:at] + other + rest,
+                         data[:at] + one + one + other + rest,
+                         data[:at] + bytes(size) + other + rest):  # fmt: skip
+                assert made == data or digest.sums_of(made) != digest.sums_of(data)
+
+
 @quick
 @given(st.lists(st.binary(max_size=150)))
 def test_digests(parts):

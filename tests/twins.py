@@ -181,6 +181,15 @@ def digest_of(data: bytes) -> int:
     return xxhash.xxh64(data).intdigest()
 
 
+def sums_of(data: bytes) -> tuple[int, int, int, int]:
+    first, step, most = 0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 2**64
+    whole = len(data) // 8 * 8
+    words = [int.from_bytes(data[at : at + 8], "little") for at in range(0, whole, 8)]
+    mixed = [word ^ (n * step + first) % most for n, word in enumerate(words)]
+    products = sum((word % 2**32) * (word >> 32) for word in mixed)
+    return len(data), products % most, sum(words) % most, int.from_bytes(data[whole:], "little")
+
+
 def as_hex(values: Sequence[int]) -> list[bytes]:
     return [b"%016x" % value for value in values]
 
@@ -713,6 +722,8 @@ TWINS = {
     formats_kernels.misfit: misfit,
     digest.digest_texts: digests,
     digest.digests: digests,
+    digest.sum_words: sums_of,
+    digest.sums_of: sums_of,
     digest.digest_of: digest_of,
     digest.as_hex: as_hex,
     formats_kernels.find_fields: find_fields,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dedup.errors import InputError
-from dedup.text.digest import digest_of
+from dedup.text.digest import sums_of
 
 
 class FirstReading:
@@ -23,7 +22,7 @@ class FirstReading:
         self._name = name
         self._path = path
         self._stamp: tuple[int, ...] | None = None
-        self._digests = array("Q")
+        self._sums: list[tuple[int, ...]] = []
 
     def noted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         """The pieces of the first reading, as they pass.
@@ -31,10 +30,10 @@ class FirstReading:
         Raises:
             InputError: the file changed meanwhile.
         """
-        self._digests = array("Q")
+        self._sums = []
         self._stamp = self._now()
         for piece in pieces:
-            self._digests.append(digest_of(piece))
+            self._sums.append(sums_of(piece))
             yield piece
         self._look()
 
@@ -47,11 +46,11 @@ class FirstReading:
         self._look()
         read = 0
         for piece in pieces:
-            if read == len(self._digests) or digest_of(piece) != self._digests[read]:
+            if read == len(self._sums) or sums_of(piece) != self._sums[read]:
                 raise self._changed()
             read += 1
             yield piece
-        if read < len(self._digests):
+        if read < len(self._sums):
             raise self._changed()
         self._look()
 

@@ -427,7 +427,8 @@ def _copy(buf: Any, start: Any, stop: Any, out: Any, total: Any) -> Any:
 def _same(one: Any, i: Any, other: Any, k: Any, size: Any) -> Any:
     """Whether as many bytes from `i` on in one array and from `k` on in the other are the same."""
     n = 0
-    while n + STRIDE <= size:
+    while size >= STRIDE and n < size:
+        n = min(n, size - STRIDE)  # the last stride may begin within the one before it
         differ = np.uint8(0)
         for b in range(STRIDE):
             differ |= one[_at(i + n + b)] ^ other[_at(k + n + b)]
